@@ -1,0 +1,1 @@
+"""Menagerie's inference: images in, answers out. It never imports grpc or the protos."""

@@ -1,0 +1,50 @@
+"""What can go wrong between an image's bytes and a model's answer, free of any transport.
+
+InferenceError
+├── ImageError
+│   ├── ImageUnreadable
+│   ├── ImageDamaged
+│   └── ImageTooLarge
+├── ManifestError
+├── ModelUnavailable
+├── Overloaded
+└── DeadlineExceeded
+"""
+
+from __future__ import annotations
+
+
+class InferenceError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class ImageError(InferenceError):
+    """Base of what is wrong with an image that a caller sent."""
+
+
+class ImageUnreadable(ImageError):
+    """Raised when no decoder recognises the bytes as an image."""
+
+
+class ImageDamaged(ImageError):
+    """Raised when the bytes start as an image, and then break off or do not decode."""
+
+
+class ImageTooLarge(ImageError):
+    """Raised when an image has more pixels than the limit; told from its header, before any is decoded."""
+
+
+class ManifestError(InferenceError):
+    """Raised when a model's manifest, or a file that it names, is not what it says."""
+
+
+class ModelUnavailable(InferenceError):
+    """Raised when a model is not loaded, or has been closed."""
+
+
+class Overloaded(InferenceError):
+    """Raised at once when a queue is full; nothing was accepted."""
+
+
+class DeadlineExceeded(InferenceError):
+    """Raised when a caller's deadline passed before its work was started."""

@@ -1,0 +1,1 @@
+"""Menagerie's server: speaks gRPC, and supervises Envoy, PostgreSQL and its workers."""

@@ -1,0 +1,72 @@
+"""Settings: the environment and one TOML file, read once, frozen, and passed down in small pieces."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Self
+
+import platformdirs
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+SETTINGS_FILE_VARIABLE = "MENAGERIE_SETTINGS_FILE"
+
+
+def default_data_dir() -> Path:
+    """Return where this user's data belongs: /var/lib for root, the XDG data folder for everyone else."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/menagerie")
+    return platformdirs.user_data_path("menagerie")
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set.
+
+    Each field is the environment variable `MENAGERIE_<NAME>`, or the key of that name in the TOML file that
+    `MENAGERIE_SETTINGS_FILE` names; the environment wins.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="MENAGERIE_", frozen=True, extra="forbid")
+
+    data_dir: Path = Field(default_factory=default_data_dir)
+    """Where the embedded database, the object store and the logs of children live."""
+    database_url: str | None = None
+    """A PostgreSQL URL; none: an embedded server under `data_dir`, run by `menagerie serve`."""
+    object_store_url: str | None = None
+    """file:///…, s3://…, gs://… or az://…; none: a folder under `data_dir`."""
+
+    host: str = "127.0.0.1"
+    """The address that Envoy listens on; 0.0.0.0 opens the APIs to the network."""
+    front_door_port: int = 8080
+    species_port: int = 7860
+
+    workers: PositiveInt = 1
+    """How many server processes; Envoy balances every request over them."""
+    grpc_host: str = "127.0.0.1"
+    grpc_port: int = 50051
+    """The first worker's gRPC port; the others follow."""
+    database_connections_per_worker: PositiveInt = Field(default=8, le=64)
+    drain_seconds: PositiveFloat = 10.0
+    """How long a stop waits for requests and streams to end."""
+    ready_seconds: PositiveFloat = 60.0
+    """How long a start may take before it is given up."""
+    log_level: str = "INFO"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments, then the environment, then the TOML file."""
+        file = os.environ.get(SETTINGS_FILE_VARIABLE)
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
