@@ -1,0 +1,60 @@
+# `make serve` and `make test` install what they need into .venv; nothing else is touched.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help serve test test-slow lint gen check-gen eval bench clean
+
+help: ## say what each target does
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# The stamps are older than pyproject.toml exactly when its dependencies may have changed.
+$(VENV)/server.stamp: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Menagerie needs Python 3.11 or later")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server,onnx]'
+	touch $@
+
+$(VENV)/dev.stamp: $(VENV)/server.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server,onnx,dev]'
+	touch $@
+
+serve: $(VENV)/server.stamp ## run every API, and print where
+	exec menagerie serve
+
+test: $(VENV)/dev.stamp ## run every test that takes seconds
+	pytest -m 'not slow'
+
+test-slow: $(VENV)/dev.stamp ## run the tests that take minutes
+	pytest -m slow
+
+lint: $(VENV)/dev.stamp ## check style, types and protos
+	ruff check
+	ruff format --check
+	mypy
+	buf lint
+	buf format --diff --exit-code
+
+PROTOS = $(shell cd proto && find menagerie -name '*.proto' | sort)
+SERVICES = $(shell cd proto && grep -rl '^service ' menagerie --include='*.proto' | sort)
+PROTOC = python -m grpc_tools.protoc --descriptor_set_in=build/descriptors.binpb
+
+gen: $(VENV)/dev.stamp ## generate the Python code of the protos
+	mkdir -p build
+	buf build --as-file-descriptor-set --exclude-source-info -o build/descriptors.binpb
+	$(PROTOC) --python_out=proto --mypy_out=quiet:proto $(PROTOS)
+	$(PROTOC) --grpc_python_out=proto --mypy_grpc_out=quiet:proto $(SERVICES)
+
+check-gen: gen ## check that the committed code is what `make gen` makes
+	git diff --exit-code -- proto
+
+PHOTOS ?= tests/photos
+eval: $(VENV)/server.stamp ## measure the models on labelled photographs: make eval PHOTOS=folder
+	python -m menagerie_inference.evaluation.species $(PHOTOS)
+
+bench: $(VENV)/dev.stamp ## measure throughput and latency against the limit
+	python -m benchmarks.uploadfile
+
+clean: ## remove everything that was built
+	rm -rf $(VENV) build

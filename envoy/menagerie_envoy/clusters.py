@@ -1,0 +1,61 @@
+"""The clusters: the workers, and each API's own listener for the front door's hop."""
+
+from __future__ import annotations
+
+from menagerie_envoy.apis import Api
+from menagerie_envoy.edge import Address, Edge
+from menagerie_envoy.typed import Json, seconds, typed
+
+WORKERS = "workers"
+
+HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+CONNECT_SECONDS = 1.0
+HEALTH_INTERVAL_SECONDS = 1.0
+HEALTH_TIMEOUT_SECONDS = 2.0
+"""Loading a model can hold Python's global lock: a worker is down only after three such checks in a row."""
+FAILED_CHECKS = 3
+
+
+def worker_cluster(edge: Edge) -> Json:
+    """Return the cluster of the workers, balanced per request and not per connection."""
+    return {
+        **_cluster(WORKERS, edge.workers),
+        "lb_policy": "LEAST_REQUEST",
+        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+        "health_checks": [
+            {
+                "timeout": seconds(HEALTH_TIMEOUT_SECONDS),
+                "interval": seconds(HEALTH_INTERVAL_SECONDS),
+                "no_traffic_interval": seconds(HEALTH_INTERVAL_SECONDS),
+                "unhealthy_threshold": FAILED_CHECKS,
+                "healthy_threshold": 1,
+                # The empty name asks for the process: an API that is not ready says so itself.
+                "grpc_health_check": {"service_name": ""},
+            }
+        ],
+    }
+
+
+def hop_cluster(api: Api, edge: Edge) -> Json:
+    """Return the cluster that is an API's own listener."""
+    return _cluster(listener_cluster(api), (edge.listeners[api],))
+
+
+def listener_cluster(api: Api) -> str:
+    """Return the name of the cluster that is an API's own listener."""
+    return f"{api.name}_listener"
+
+
+def _cluster(name: str, addresses: tuple[Address, ...]) -> Json:
+    options = typed("http_protocol_options", explicit_http_config={"http2_protocol_options": {}})
+    endpoints = [{"endpoint": {"address": address.socket_address()}} for address in addresses]
+    return {
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": seconds(CONNECT_SECONDS),
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options
+        },
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}]},
+    }

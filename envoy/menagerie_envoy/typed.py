@@ -1,0 +1,33 @@
+"""Envoy's typed extension configurations: a table of the ones in use, by short names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+
+_EXTENSIONS = "type.googleapis.com/envoy.extensions"
+
+_TYPES = {
+    "http_connection_manager": "filters.network.http_connection_manager.v3.HttpConnectionManager",
+    "grpc_json_transcoder": "filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder",
+    "lua": "filters.http.lua.v3.Lua",
+    "router": "filters.http.router.v3.Router",
+    "http_protocol_options": "upstreams.http.v3.HttpProtocolOptions",
+    "cel_filter": "access_loggers.filters.cel.v3.ExpressionFilter",
+}
+
+
+def typed(kind: str, **fields: Any) -> Json:  # noqa: ANN401 - the values are JSON
+    """Return a configuration of a kind in the table, with the type URL that Envoy asks for."""
+    return {"@type": f"{_EXTENSIONS}.{_TYPES[kind]}", **fields}
+
+
+def http_filter(kind: str, **fields: Any) -> Json:  # noqa: ANN401 - the values are JSON
+    """Return an HTTP filter of a kind in the table."""
+    return {"name": f"envoy.filters.http.{kind}", "typed_config": typed(kind, **fields)}
+
+
+def seconds(duration: float) -> str:
+    """Return a duration as protobuf's JSON writes it."""
+    return f"{duration:g}s"
