@@ -1,0 +1,19 @@
+"""From a photo's bytes to the pixels that a model wants: bounded, off the event loop, with three errors."""
+
+from __future__ import annotations
+
+from menagerie_inference.image.decode import DEFAULT_MAX_PIXELS, DecodedImage, decode
+from menagerie_inference.image.decoder import DecoderStatistics, ImageDecoder
+from menagerie_inference.image.formats import sniff
+from menagerie_inference.image.spec import InputSpec, Resize
+
+__all__ = [
+    "DEFAULT_MAX_PIXELS",
+    "DecodedImage",
+    "DecoderStatistics",
+    "ImageDecoder",
+    "InputSpec",
+    "Resize",
+    "decode",
+    "sniff",
+]

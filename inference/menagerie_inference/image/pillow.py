@@ -1,0 +1,85 @@
+"""The one place that opens images with Pillow: which formats, within which limits, with which errors."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+import zlib
+from contextlib import contextmanager
+from io import BytesIO
+from typing import TYPE_CHECKING, Final
+
+# Importing a plugin registers it, so that Image.open() never has to load the forty others.
+from PIL import (
+    AvifImagePlugin,  # noqa: F401
+    Image,
+    TiffImagePlugin,  # noqa: F401
+    WebPImagePlugin,  # noqa: F401
+)
+
+from menagerie_inference.errors import ImageDamaged, ImageTooLarge, ImageUnreadable
+from menagerie_inference.image.formats import sniff
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Pillow's own limit is one for the process, warns before it refuses, and could refuse what a caller allows.
+# open_image() has the caller's limit instead, and refuses by the header alone.
+Image.MAX_IMAGE_PIXELS = None
+
+# Pillow warns of oddities in a damaged file's metadata, in words made from the file's bytes: each would be
+# a line on stderr and stay in the interpreter's registry of warnings, at a stranger's will.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+DECODE_ERRORS: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow's plugins raise for damaged bytes, as found by fuzzing; its documentation promises OSError."""
+
+
+def open_image(data: bytes, *, max_pixels: int) -> Image.Image:
+    """Read an image's header; no pixel is decoded, and `data` is not copied.
+
+    Raises:
+        ImageUnreadable: no supported format starts like this.
+        ImageDamaged: one does, but its header does not read.
+        ImageTooLarge: the header tells of more than `max_pixels` pixels.
+    """
+    name = sniff(data)
+    if name is None:
+        raise ImageUnreadable("the data is not an image in a supported format")
+    with decode_errors(name):
+        image = Image.open(BytesIO(data), formats=[name])
+    _check_size(image, max_pixels)
+    return image
+
+
+def _check_size(image: Image.Image, max_pixels: int) -> None:
+    width, height = image.size
+    if width < 1 or height < 1:
+        raise ImageDamaged(f"the image says that it is {width} x {height} px")
+    if width * height > max_pixels:
+        raise ImageTooLarge(f"the image has {width} x {height} px; at most {max_pixels} pixels are decoded")
+
+
+@contextmanager
+def decode_errors(name: str | None) -> Iterator[None]:
+    """Turn what Pillow raises in the block into `ImageDamaged`; or `ImageTooLarge`, if memory ran out."""
+    try:
+        yield
+    except MemoryError as error:
+        raise ImageTooLarge(f"the {name} image needs more memory than there is") from error
+    except DECODE_ERRORS as error:
+        raise ImageDamaged(f"the {name} image does not decode: {error}") from error
