@@ -6,6 +6,7 @@ InferenceError
 │   ├── ImageDamaged
 │   └── ImageTooLarge
 ├── ManifestError
+├── ModelFailed
 ├── ModelUnavailable
 ├── Overloaded
 └── DeadlineExceeded
@@ -48,3 +49,7 @@ class Overloaded(InferenceError):
 
 class DeadlineExceeded(InferenceError):
     """Raised when a caller's deadline passed before its work was started."""
+
+
+class ModelFailed(InferenceError):
+    """Raised when a model's outputs are not one per image, so that none can be trusted to be the caller's."""

@@ -1,0 +1,175 @@
+"""The batcher: one queue, and a worker for each instance of the model that takes batches from its head."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Self
+
+from menagerie_inference.batching.batch import Outputs, Run, join, run_together
+from menagerie_inference.batching.policy import BatchPolicy
+from menagerie_inference.batching.queue import BatchQueue, Item
+from menagerie_inference.batching.statistics import BatchObserver, BatchReport, BatchStatistics
+from menagerie_inference.errors import ModelUnavailable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Batcher:
+    """Runs a model on batches gathered from concurrent callers, first come, first served.
+
+    An async context manager. Every caller gets the results of its own images and no one else's; a request on
+    which the model fails fails alone; a caller who leaves frees its place at once. Leaving the context
+    finishes the batches that run, fails what waits with `ModelUnavailable`, and leaves no task or thread.
+
+    All state is touched on the event loop only; the threads see nothing but the images that they run.
+    """
+
+    def __init__(
+        self, run: Run, policy: BatchPolicy | None = None, *, observer: BatchObserver | None = None
+    ) -> None:
+        self._run = run
+        self._policy = policy or BatchPolicy()
+        self._observer = observer
+        self._statistics = BatchStatistics()
+        self._queue = BatchQueue(self._policy, self._statistics)
+        self._running: set[Item] = set()
+        self._changed = asyncio.Event()
+        self._open = False
+
+    async def __aenter__(self) -> Self:
+        self._threads = ThreadPoolExecutor(self._policy.instances, thread_name_prefix="batch")
+        self._workers = asyncio.create_task(self._work_together())
+        self._open = True
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._close()
+        try:
+            await self._workers
+        finally:
+            await asyncio.to_thread(self._threads.shutdown)
+
+    def statistics(self) -> BatchStatistics:
+        """Give a copy of the counts, as of now."""
+        return replace(self._statistics)
+
+    async def submit(self, images: NDArray[np.uint8], deadline: float | None = None) -> Outputs:
+        """Run the model on images of shape (n, height, width, channels), n >= 1; gives n rows per output.
+
+        `deadline` is in the loop's time, in seconds. A request of more than `max_batch` images is run in
+        parts; its results come together. A single request's images are not copied: leave them unchanged.
+
+        Raises:
+            Overloaded: the queue has no room for all the images; at once.
+            DeadlineExceeded: the deadline passed before the turn of all the images had come.
+            ModelUnavailable: the batcher is closed, or was closed before their turn.
+            ModelFailed: the model's outputs are not one per image. What the model raises comes as it is.
+            ValueError: there are no images.
+        """
+        if len(images) == 0:
+            raise ValueError("a request holds at least one image")
+        if not self._open:
+            raise ModelUnavailable("the model is closed")
+        items = self._queue.put(images, deadline)
+        self._changed.set()
+        try:
+            return join([await item.result for item in items])
+        finally:
+            self._leave(items)
+
+    def _leave(self, items: list[Item]) -> None:
+        """Give up what an answered, failed or cancelled request may still have in the queue."""
+        for item in items:
+            if item.result.cancel() or item.result.cancelled():
+                self._queue.remove(item)
+            else:
+                item.result.exception()  # seen: asyncio would report a later part's as never retrieved
+
+    def _close(self) -> None:
+        self._open = False
+        self._queue.abandon()
+        self._changed.set()
+
+    async def _work_together(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as workers:
+                for _ in range(self._policy.instances):
+                    workers.create_task(self._work())
+        finally:  # whatever ended the workers, no caller is left waiting for them
+            self._close()
+            for item in tuple(self._running):
+                self._settle(item, ModelUnavailable("the model was closed while it ran"))
+
+    async def _work(self) -> None:
+        while batch := await self._next_batch():
+            await self._serve(batch)
+
+    async def _next_batch(self) -> list[Item]:
+        """Wait until a batch is due; it is empty once the batcher is closed."""
+        while self._open:
+            if not self._queue:
+                await self._wait_for_change(None)
+            elif (delay := self._queue.remaining_delay()) > 0:
+                await self._wait_for_change(delay)
+            elif batch := self._queue.take():
+                return batch
+        return []
+
+    async def _wait_for_change(self, seconds: float | None) -> None:
+        self._changed.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+
+    async def _serve(self, batch: list[Item]) -> None:
+        loop = asyncio.get_running_loop()
+        images, start = self._begin(batch), loop.time()
+        await self._answer(batch)
+        if self._observer is not None:
+            self._observer(BatchReport(images, start - batch[0].arrival, loop.time() - start))
+
+    def _begin(self, batch: list[Item]) -> int:
+        images = sum(len(item.images) for item in batch)
+        self._running.update(batch)
+        self._statistics.running += images
+        self._statistics.batches += 1
+        self._statistics.last_batch = images
+        return images
+
+    async def _answer(self, batch: list[Item]) -> None:
+        """Run a batch and hand out its results; if the model fails, run each item by itself."""
+        work = asyncio.get_running_loop().run_in_executor(
+            self._threads, run_together, self._run, [item.images for item in batch]
+        )
+        await asyncio.wait([work])
+        error = work.exception()
+        if error is not None and len(batch) > 1:
+            await self._answer_one_by_one(batch, error)
+            return
+        for position, item in enumerate(batch):
+            self._settle(item, error or work.result()[position])
+
+    async def _answer_one_by_one(self, batch: list[Item], error: BaseException) -> None:
+        for item in batch:
+            if item.result.cancelled():
+                self._settle(item, error)
+            else:
+                await self._answer([item])
+
+    def _settle(self, item: Item, outcome: Outputs | BaseException) -> None:
+        """Count an item that ran, and wake its caller, if there still is one."""
+        self._running.discard(item)
+        self._statistics.running -= len(item.images)
+        if isinstance(outcome, BaseException):
+            self._statistics.failed += len(item.images)
+            if not item.result.done():
+                item.result.set_exception(outcome)
+        else:
+            self._statistics.completed += len(item.images)
+            if not item.result.done():
+                item.result.set_result(outcome)

@@ -1,0 +1,33 @@
+"""How images are gathered into batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class BatchPolicy:
+    """The sizes and the patience of a `Batcher`; sizes count images, not requests.
+
+    Raises `ValueError` for sizes below 1, a negative delay, and a queue that holds less than a batch.
+    """
+
+    max_batch: int = 8
+    """Images in one run of the model, at most; a larger request is run in parts."""
+
+    max_queue_delay_ms: float = 0.0
+    """How long a batch that is not full waits for more images once the model is free, counted from its first.
+
+    It bounds no request's latency. 0 runs whatever is there, which is best where larger batches are not
+    faster per image, as on CPUs.
+    """
+
+    max_queue: int = 256
+    """Images that wait, at most; those of running batches are not among them."""
+
+    instances: int = 1
+    """Batches that run at once, each in its own thread."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.max_batch <= self.max_queue or self.instances < 1 or self.max_queue_delay_ms < 0:
+            raise ValueError(f"1 <= max_batch <= max_queue, 1 <= instances and 0 <= delay must hold: {self}")

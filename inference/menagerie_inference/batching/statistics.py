@@ -1,0 +1,55 @@
+"""What a batcher has done so far, for metrics and for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+@dataclass
+class BatchStatistics:
+    """Counts since a batcher was opened, of images where nothing else is said.
+
+    accepted = queued + running + completed + failed + cancelled + expired + abandoned, at any time.
+    """
+
+    accepted: int = 0
+    rejected: int = 0
+    """Refused because the queue was full; not among the accepted."""
+    queued: int = 0
+    running: int = 0
+    completed: int = 0
+    failed: int = 0
+    """The model raised an error."""
+    cancelled: int = 0
+    """Never ran, as the caller had left."""
+    expired: int = 0
+    """Never ran, as the deadline had passed."""
+    abandoned: int = 0
+    """Never ran, as the batcher was closed."""
+    batches: int = 0
+    """Batches gathered; running one again, request by request, counts no further ones."""
+    last_batch: int = 0
+    """Images in the newest batch."""
+
+    @property
+    def mean_batch(self) -> float:
+        """Mean number of images in a batch; 0 before the first."""
+        return (self.running + self.completed + self.failed) / self.batches if self.batches else 0.0
+
+
+class BatchReport(NamedTuple):
+    """One batch that has run; times in seconds.
+
+    `queue_seconds` is how long its oldest images waited; `inference_seconds` holds the thread's way there
+    and back, and the single runs after a failure.
+    """
+
+    images: int
+    queue_seconds: float
+    inference_seconds: float
+
+
+BatchObserver = Callable[[BatchReport], None]
+"""Called on the event loop after each batch; it must return at once, and not raise."""
