@@ -1,0 +1,1 @@
+"""What outlives a request: PostgreSQL for records, an object store for files."""

@@ -1,0 +1,80 @@
+"""The object store: files under names, in a local folder or in S3, GCS or Azure."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import obstore
+from obstore.exceptions import BaseError, NotFoundError
+from obstore.store import LocalStore, from_url
+
+from menagerie_server.store.errors import ObjectNotFound, StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator, Iterator
+    from pathlib import Path
+
+CHUNK_BYTES = 1024 * 1024
+
+
+def default_url(data_dir: Path) -> str:
+    """Return the URL of the object store that lies in the data folder."""
+    return (data_dir.absolute() / "objects").as_uri()
+
+
+class Objects:
+    """An object store. An object is there whole or not at all, whatever happens while it is written.
+
+    Every method raises StoreUnavailable when the store cannot be reached, or has no room left.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Open the store at a file, s3, gs, az or memory URL; a local folder is made where it is missing."""
+        with _translated(url):
+            self._store = from_url(url)
+            if isinstance(self._store, LocalStore):
+                self._store = LocalStore.from_url(url, mkdir=True)
+
+    async def put(self, name: str, data: bytes | AsyncIterable[bytes]) -> None:
+        """Write an object, replacing the one of that name; a stream is never held in memory as a whole."""
+        with _translated(name):
+            await obstore.put_async(self._store, name, data)
+
+    async def get(self, name: str) -> bytes:
+        """Return an object's bytes. Raises ObjectNotFound."""
+        with _translated(name):
+            result = await obstore.get_async(self._store, name)
+            return bytes(await result.bytes_async())
+
+    async def stream(self, name: str) -> AsyncIterator[bytes]:
+        """Yield an object's bytes in chunks of about a mebibyte. Raises ObjectNotFound."""
+        with _translated(name):
+            result = await obstore.get_async(self._store, name)
+            async for chunk in result.stream(min_chunk_size=CHUNK_BYTES):
+                yield bytes(chunk)
+
+    async def delete(self, name: str) -> None:
+        """Remove an object; one that is not there is no error, as with S3."""
+        with _translated(name):
+            try:
+                await obstore.delete_async(self._store, name)
+            except NotFoundError:
+                return
+
+    async def list(self, prefix: str) -> AsyncIterator[str]:
+        """Yield the names under a prefix of whole path segments, in no order."""
+        with _translated(prefix):
+            async for page in obstore.list(self._store, prefix):
+                for entry in page:
+                    yield entry["path"]
+
+
+@contextmanager
+def _translated(subject: str) -> Iterator[None]:
+    try:
+        yield
+    except (NotFoundError, FileNotFoundError) as error:
+        raise ObjectNotFound(f"The object store holds no {subject}.") from error
+    except (BaseError, OSError) as error:
+        raise StoreUnavailable(f"The object store failed on {subject}: {error}") from error

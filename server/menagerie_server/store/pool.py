@@ -1,0 +1,80 @@
+"""The database as a worker sees it: a few connections, and one error when there is none to be had."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Self
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+
+from menagerie_server.store.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from types import TracebackType
+
+    from psycopg.rows import TupleRow
+
+CONNECT_SECONDS = 3
+WAIT_SECONDS = 5.0
+"""How long a caller waits for a connection: longer than one attempt to connect."""
+WAITING_PER_CONNECTION = 16
+"""How many callers may wait for each connection; more are refused at once."""
+
+INSUFFICIENT_RESOURCES = "53"
+"""The class of SQLSTATE codes that tells of a full disk, or of too many connections."""
+
+
+class Database:
+    """A bounded pool of connections to PostgreSQL.
+
+    Entering never waits for the database: while it is down, only those who ask for a connection see it.
+    """
+
+    def __init__(self, url: str, *, connections: int, wait_seconds: float = WAIT_SECONDS) -> None:
+        self._pool: AsyncConnectionPool[AsyncConnection[TupleRow]] = AsyncConnectionPool(
+            url,
+            kwargs={"connect_timeout": CONNECT_SECONDS},
+            # None is opened that nobody asked for: a database that is down is noticed only by callers.
+            min_size=0,
+            max_size=connections,
+            max_waiting=connections * WAITING_PER_CONNECTION,
+            timeout=wait_seconds,
+            # Attempts slow down while the database is away: the next caller begins anew.
+            reconnect_timeout=CONNECT_SECONDS,
+            # A connection that died with the database is replaced before a caller gets it.
+            check=AsyncConnectionPool.check_connection,
+            open=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._pool.open(wait=False)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection[TupleRow]]:
+        """Yield a connection with a transaction, committed at the end of the block, undone by an exception.
+
+        Raises:
+            StoreUnavailable: no connection in time, or it broke off, or the database has no room left.
+        """
+        try:
+            async with self._pool.connection() as connection:
+                yield connection
+        except (PoolTimeout, PoolClosed, TooManyRequests) as error:
+            raise StoreUnavailable("The database has no connection to give.") from error
+        except psycopg.OperationalError as error:
+            if not _is_outage(error, connection):
+                raise
+            raise StoreUnavailable("The database broke off, or has no room left.") from error
+
+
+def _is_outage(error: psycopg.OperationalError, connection: AsyncConnection[TupleRow]) -> bool:
+    return connection.closed or (error.sqlstate or "").startswith(INSUFFICIENT_RESOURCES)
