@@ -1,0 +1,70 @@
+"""The command line."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from menagerie_server.logs import configure_logs
+from menagerie_server.settings import Settings
+from menagerie_server.store.errors import StoreError
+from menagerie_server.supervisor.errors import StartError
+from menagerie_server.supervisor.supervisor import serve as run_server
+
+# A pretty traceback would show local variables, and with them passwords.
+app = typer.Typer(
+    help="Menagerie: wildlife and moderation vision APIs.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def serve() -> None:
+    """Run every API: PostgreSQL, the workers and Envoy, until a signal asks for a stop."""
+    settings = _settings()
+    configure_logs(settings.log_level)
+    reasons: list[str] = []
+    try:
+        run_server(settings, typer.echo)
+    except* (StartError, StoreError) as group:
+        reasons = [str(error) for error in _leaves(group)]
+    if reasons:
+        typer.echo("\n".join(reasons), err=True)
+        raise typer.Exit(1)
+
+
+@app.command(hidden=True)
+def worker(index: Annotated[int, typer.Option(min=0, help="Which worker this is; the first is 0.")]) -> None:
+    """Run one worker, as `menagerie serve` starts it."""
+    # What a worker needs (models, their runtime) is loaded by workers only.
+    from menagerie_server.app import run_worker  # noqa: PLC0415
+
+    run_worker(_settings(), index)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _settings() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        typer.echo(f"The settings cannot be used.\n{error}", err=True)
+        raise typer.Exit(1) from error
+
+
+def _leaves(group: BaseExceptionGroup[StartError | StoreError]) -> list[BaseException]:
+    leaves: list[BaseException] = []
+    for error in group.exceptions:
+        leaves += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return leaves
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The supervisor: starts PostgreSQL, the workers and Envoy, keeps them running, and stops them in order."""

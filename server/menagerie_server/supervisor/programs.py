@@ -1,0 +1,65 @@
+"""What the settings mean for the children: their addresses and their command lines."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import menagerie_envoy
+from menagerie_envoy import SPECIES, Address, Edge
+from menagerie_server.supervisor import account
+from menagerie_server.supervisor.child import Program
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from menagerie_server.settings import Settings
+
+
+def worker_address(settings: Settings, index: int) -> Address:
+    """Return where this worker listens; the first has index 0."""
+    return Address(settings.grpc_host, settings.grpc_port + index)
+
+
+def addresses(settings: Settings) -> Mapping[str, Address]:
+    """Return every address that the server listens on, by the name of what listens there."""
+    named = {
+        "The front door (MENAGERIE_FRONT_DOOR_PORT)": Address(settings.host, settings.front_door_port),
+        "The species API (MENAGERIE_SPECIES_PORT)": Address(settings.host, settings.species_port),
+    }
+    for index in range(settings.workers):
+        named[f"Worker {index} (MENAGERIE_GRPC_PORT + {index})"] = worker_address(settings, index)
+    return named
+
+
+def worker(index: int, database_url: str, lock: int) -> Program:
+    """Return the program of one worker. Only its environment holds the database's password."""
+    return Program(
+        name=f"worker {index}",
+        # -P: what lies in the current folder is not imported.
+        command=(sys.executable, "-P", "-m", "menagerie_server.cli", "worker", "--index", str(index)),
+        environment={**os.environ, "MENAGERIE_DATABASE_URL": database_url},
+        account=account.current(),
+        lock=lock,
+    )
+
+
+def envoy(settings: Settings, folder: Path, lock: int) -> Program:
+    """Return the program of Envoy, whose configuration is written into this folder."""
+    edge = Edge(
+        front_door=Address(settings.host, settings.front_door_port),
+        listeners={SPECIES: Address(settings.host, settings.species_port)},
+        workers=tuple(worker_address(settings, index) for index in range(settings.workers)),
+        idle_seconds=settings.idle_seconds,
+        threads=settings.envoy_threads,
+    )
+    configuration = menagerie_envoy.write_configuration(edge, folder)
+    return Program(
+        name="envoy",
+        command=tuple(menagerie_envoy.command(configuration, threads=edge.threads)),
+        environment={},
+        account=account.current(),
+        lock=lock,
+    )

@@ -1,0 +1,37 @@
+"""Folders for Unix sockets, whose paths the kernel keeps short."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from menagerie_server.supervisor.account import Account
+
+LONGEST_PATH_BYTES = 107
+"""Linux, unix(7): sun_path holds 108 bytes, the closing zero included."""
+
+
+@contextmanager
+def socket_folder(preferred: Path, socket_name: str, owner: Account) -> Iterator[Path]:
+    """Yield a folder that only its owner may enter, and where a socket of this name has a short enough path.
+
+    It is `preferred`, or where that lies too deep a temporary folder, which goes at the end of the block.
+    """
+    if len(os.fsencode(preferred / socket_name)) <= LONGEST_PATH_BYTES:
+        preferred.mkdir(mode=0o700, exist_ok=True)
+        os.chown(preferred, owner.user_id, owner.group_id)
+        yield preferred
+        return
+    temporary = Path(tempfile.mkdtemp(prefix="menagerie-", dir="/tmp"))
+    try:
+        os.chown(temporary, owner.user_id, owner.group_id)
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
