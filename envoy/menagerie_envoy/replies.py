@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from menagerie_envoy.apis import Api
+from typing import TYPE_CHECKING
+
 from menagerie_envoy.typed import Json, typed
+
+if TYPE_CHECKING:
+    from menagerie_envoy.apis import Api
 
 # The flags are Envoy's: https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage
 UPSTREAM_TIMEOUT = ["UT", "SI"]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Self
 
 import platformdirs
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import AliasChoices, Field, PositiveFloat, PositiveInt, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -51,6 +50,20 @@ class Settings(BaseSettings):
     grpc_host: str = "127.0.0.1"
     grpc_port: int = 50051
     """The first worker's gRPC port; the others follow."""
+    default_deadline_seconds: PositiveFloat = 30.0
+    """How long a call may take whose caller sets no deadline."""
+    profile: str = "embedded"
+    """Which models run: the embedded ones, or those of a folder that holds <role>/manifest.toml for each role."""
+    species_google_api_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices(
+            "MENAGERIE_SPECIES_GOOGLE_API_KEY", "GOOGLE_API_KEY", "species_google_api_key"
+        ),
+    )
+    """The Google AI Studio key of the species API; the document's own name for it is GOOGLE_API_KEY."""
+    envoy_threads: PositiveInt = Field(default_factory=lambda: min(4, os.cpu_count() or 1))
+    idle_seconds: PositiveFloat = 60.0
+    """How long a request or a stream may stand still before Envoy ends it."""
     database_connections_per_worker: PositiveInt = Field(default=8, le=64)
     drain_seconds: PositiveFloat = 10.0
     """How long a stop waits for requests and streams to end."""
@@ -58,14 +71,20 @@ class Settings(BaseSettings):
     """How long a start may take before it is given up."""
     log_level: str = "INFO"
 
+    @field_validator("data_dir")
+    @classmethod
+    def _make_absolute(cls, folder: Path) -> Path:
+        # Children do not all run in the folder that the server was started in.
+        return folder.expanduser().absolute()
+
     @classmethod
     def settings_customise_sources(
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes it by name
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes it by name
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read arguments, then the environment, then the TOML file."""
         file = os.environ.get(SETTINGS_FILE_VARIABLE)

@@ -1,0 +1,111 @@
+"""The worker: the one place where its parts are put together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+import grpc
+import structlog
+from grpc_health.v1 import health_pb2_grpc
+from grpc_health.v1.health import SERVICE_NAME as HEALTH_SERVICE
+from grpc_health.v1.health import aio as health
+from grpc_health.v1.health_pb2 import HealthCheckResponse
+from grpc_reflection.v1alpha import reflection
+from menagerie_inference.domains.species import SpeciesIdentifier
+
+from menagerie.species.v1 import species_pb2_grpc
+from menagerie.system.v1 import system_pb2_grpc
+from menagerie_envoy.apis import SPECIES, SYSTEM
+from menagerie_inference.engine.local import LocalEngine
+from menagerie_inference.image import ImageDecoder
+from menagerie_inference.registry import Registry
+from menagerie_server.interceptors import interceptors
+from menagerie_server.loading import Loading
+from menagerie_server.logs import configure_logs
+from menagerie_server.metrics import batch_observer
+from menagerie_server.services.species import SpeciesService
+from menagerie_server.services.system import SystemService
+
+if TYPE_CHECKING:
+    from menagerie_server.settings import Settings
+
+SERVED = (SPECIES.service, SYSTEM.service)
+
+MESSAGE_OVERHEAD = 64 * 1024
+"""What a message may hold beside the largest body that Envoy lets through."""
+
+_log = structlog.get_logger()
+
+
+def run_worker(settings: Settings, index: int) -> None:
+    """Serve until SIGTERM, then finish what has been accepted, and return."""
+    configure_logs(settings.log_level)
+    asyncio.run(Worker(settings, index).run())
+
+
+class Worker:
+    """One server process: a gRPC server, the domains behind it, and the models behind those."""
+
+    def __init__(self, settings: Settings, index: int) -> None:
+        self._settings = settings
+        self._port = settings.grpc_port + index
+        self._threads = max(1, (os.cpu_count() or 1) // settings.workers)
+        self._health = health.HealthServicer()
+        self._species: Loading[SpeciesIdentifier] = Loading(SPECIES.name)
+
+    async def run(self) -> None:
+        """Serve, load the models while already serving, and stop at SIGTERM."""
+        stopped = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+        async with AsyncExitStack() as stack:
+            decoder = await stack.enter_async_context(ImageDecoder(threads=self._threads))
+            engine = await stack.enter_async_context(
+                LocalEngine(threads=self._threads, observer=batch_observer)
+            )
+            server = await self._start()
+            stack.push_async_callback(self._stop, server)
+            await self._load(engine, decoder)
+            await stopped.wait()
+
+    async def _load(self, engine: LocalEngine, decoder: ImageDecoder) -> None:
+        registry = Registry.for_profile(self._settings.profile)
+        manifest = await asyncio.to_thread(registry.manifest_for, SPECIES.name)
+        model = await engine.load(manifest)
+        self._species.finish(SpeciesIdentifier(model, decoder))
+        await self._health.set(SPECIES.service, HealthCheckResponse.SERVING)
+        _log.info("ready", api=SPECIES.name, model=model.manifest.name, device=model.device)
+
+    async def _start(self) -> grpc.aio.Server:
+        settings = self._settings
+        server = grpc.aio.server(
+            interceptors=interceptors(default_deadline_seconds=settings.default_deadline_seconds),
+            options=_options(),
+        )
+        species = SpeciesService(self._species, gemini_configured=settings.species_google_api_key is not None)
+        species_pb2_grpc.add_SpeciesServiceServicer_to_server(species, server)
+        system_pb2_grpc.add_SystemServiceServicer_to_server(SystemService((self._species,)), server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        reflection.enable_server_reflection((*SERVED, HEALTH_SERVICE, reflection.SERVICE_NAME), server)
+        await self._health.set(SPECIES.service, HealthCheckResponse.NOT_SERVING)
+        server.add_insecure_port(f"{settings.grpc_host}:{self._port}")
+        await server.start()
+        _log.info("serving", port=self._port)
+        return server
+
+    async def _stop(self, server: grpc.aio.Server) -> None:
+        """Tell health checks first, then finish the calls that run."""
+        await self._health.enter_graceful_shutdown()
+        await server.stop(self._settings.drain_seconds)
+
+
+def _options() -> list[tuple[str, int]]:
+    largest = max(api.max_request_bytes for api in (SPECIES, SYSTEM))
+    return [
+        ("grpc.max_receive_message_length", largest + MESSAGE_OVERHEAD),
+        # Two workers on one port would hide that one of them has the wrong port.
+        ("grpc.so_reuseport", 0),
+    ]

@@ -1,0 +1,121 @@
+"""The errors of the server, and one table that says what each error is on the wire."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import grpc
+from google.protobuf.duration_pb2 import Duration
+from google.rpc import error_details_pb2, status_pb2
+
+from menagerie_inference.errors import (
+    DeadlineExceeded,
+    ImageDamaged,
+    ImageTooLarge,
+    ImageUnreadable,
+    ModelUnavailable,
+    Overloaded,
+)
+from menagerie_server.store.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from google.protobuf.message import Message
+
+ERROR_DOMAIN = "menagerie"
+"""The domain of every google.rpc.ErrorInfo."""
+
+
+class ApiError(Exception):
+    """Base of the errors whose text is meant for the caller."""
+
+
+class InvalidRequest(ApiError):
+    """Raised when a request is not what the API's document asks for."""
+
+
+class MissingField(ApiError):
+    """Raised when a form or a message lacks a field that the API's document asks for."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Field required: {name}")
+
+
+class InferenceFailed(ApiError):
+    """Raised when a model failed; the text is the API's, and the cause is for the log alone."""
+
+
+class NotReady(ApiError):
+    """Raised when a part of the server that this call needs is not ready."""
+
+
+class NotImplementedYet(ApiError):
+    """Raised by an operation that the contract names and this version does not serve."""
+
+
+@dataclass(frozen=True)
+class WireError:
+    """What an error is on the wire, over gRPC and over REST."""
+
+    code: grpc.StatusCode
+    reason: str
+    http_status: int
+    text: str | None = None
+    """What the caller reads; none: the error's own text."""
+    retry_seconds: int | None = None
+
+    def status(self, text: str, request_id: str) -> status_pb2.Status:
+        """Return this error as a google.rpc.Status, with the details that the edge and clients read."""
+        status = status_pb2.Status(code=self.code.value[0], message=self.text or text)
+        for detail in self._details(request_id):
+            status.details.add().Pack(detail)
+        return status
+
+    def _details(self, request_id: str) -> Iterator[Message]:
+        yield error_details_pb2.ErrorInfo(
+            reason=self.reason, domain=ERROR_DOMAIN, metadata={"http_status": str(self.http_status)}
+        )
+        yield error_details_pb2.RequestInfo(request_id=request_id)
+        if self.retry_seconds is not None:
+            yield error_details_pb2.RetryInfo(retry_delay=Duration(seconds=self.retry_seconds))
+
+
+_Code = grpc.StatusCode
+
+UNREADABLE = "The image is in no format that can be read."
+DAMAGED = "The image is damaged or incomplete."
+BUSY = "The server is busy. Try again later."
+TOO_LATE = "The deadline passed before the answer was ready."
+NO_MODEL = "The model is not loaded. Try again later."
+NO_STORE = "The database is not available. Try again later."
+
+WIRE_ERRORS: Mapping[type[Exception], WireError] = MappingProxyType(
+    {
+        InvalidRequest: WireError(_Code.INVALID_ARGUMENT, "INVALID_REQUEST", 400),
+        MissingField: WireError(_Code.INVALID_ARGUMENT, "MISSING_FIELD", 422),
+        ImageUnreadable: WireError(_Code.INVALID_ARGUMENT, "IMAGE_UNREADABLE", 400, UNREADABLE),
+        ImageDamaged: WireError(_Code.INVALID_ARGUMENT, "IMAGE_DAMAGED", 400, DAMAGED),
+        ImageTooLarge: WireError(_Code.INVALID_ARGUMENT, "IMAGE_TOO_LARGE", 400),
+        Overloaded: WireError(_Code.RESOURCE_EXHAUSTED, "OVERLOADED", 429, BUSY, retry_seconds=1),
+        DeadlineExceeded: WireError(_Code.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", 504, TOO_LATE),
+        ModelUnavailable: WireError(_Code.UNAVAILABLE, "MODEL_UNAVAILABLE", 503, NO_MODEL, retry_seconds=5),
+        StoreUnavailable: WireError(_Code.UNAVAILABLE, "STORE_UNAVAILABLE", 503, NO_STORE, retry_seconds=5),
+        NotReady: WireError(_Code.UNAVAILABLE, "NOT_READY", 503, retry_seconds=1),
+        NotImplementedYet: WireError(_Code.UNIMPLEMENTED, "UNIMPLEMENTED", 501),
+        InferenceFailed: WireError(_Code.INTERNAL, "INFERENCE_FAILED", 500),
+    }
+)
+
+INTERNAL = WireError(_Code.INTERNAL, "INTERNAL", 500, "Internal error.")
+"""Everything else: its text is for the log, and never for the caller."""
+
+
+def wire_error(error: Exception) -> WireError:
+    """Return what an error is on the wire; an error that the table does not name is internal."""
+    for kind in type(error).__mro__:
+        if kind in WIRE_ERRORS:
+            return WIRE_ERRORS[kind]
+    return INTERNAL

@@ -1,0 +1,66 @@
+"""The Prometheus metrics of the server, added up over its workers.
+
+Where PROMETHEUS_MULTIPROC_DIR names a folder, as `menagerie serve` sets it, each worker keeps its values
+in files there, and any of them can answer for all.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    multiprocess,
+    registry,
+)
+
+if TYPE_CHECKING:
+    from menagerie_inference.batching import BatchObserver, BatchReport
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
+
+CALLS = Counter("menagerie_calls_total", "Calls that have ended.", ["method", "code"])
+CALL_SECONDS = Histogram(
+    "menagerie_call_seconds", "How long calls took, from their first byte here.", ["method"], buckets=SECONDS
+)
+CALLS_IN_PROGRESS = Gauge(
+    "menagerie_calls_in_progress", "Calls that run now.", ["method"], multiprocess_mode="livesum"
+)
+BATCH_IMAGES = Histogram(
+    "menagerie_batch_images", "Images in a batch that a model ran.", ["model"], buckets=BATCH_SIZES
+)
+QUEUE_SECONDS = Histogram(
+    "menagerie_queue_seconds", "How long the oldest image of a batch waited.", ["model"], buckets=SECONDS
+)
+INFERENCE_SECONDS = Histogram(
+    "menagerie_inference_seconds", "How long a model ran on a batch.", ["model"], buckets=SECONDS
+)
+
+
+def batch_observer(model: str) -> BatchObserver:
+    """Return an observer that measures every batch of a model."""
+    images = BATCH_IMAGES.labels(model)
+    queue = QUEUE_SECONDS.labels(model)
+    inference = INFERENCE_SECONDS.labels(model)
+
+    def observe(report: BatchReport) -> None:
+        images.observe(report.images)
+        queue.observe(report.queue_seconds)
+        inference.observe(report.inference_seconds)
+
+    return observe
+
+
+def exposition() -> bytes:
+    """Return the metrics of every worker in the Prometheus text format."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest(registry.REGISTRY)
+    everyone = CollectorRegistry()
+    multiprocess.MultiProcessCollector(everyone)  # type: ignore[no-untyped-call]
+    return generate_latest(everyone)

@@ -1,0 +1,1 @@
+"""The gRPC services, one file an API: convert in, ask the domain, convert out."""

@@ -1,0 +1,57 @@
+"""What the species API's document asks of an uploaded photograph, checked before any of it is decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from menagerie_inference.image import sniff
+from menagerie_server.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from menagerie.type.v1.image_pb2 import Image
+    from menagerie_server.uploads import Part
+
+MAX_BYTES = 5 * 1024 * 1024
+CONTENT_TYPES = frozenset({"image/jpeg", "image/jpg", "image/png", "image/webp"})
+FORMATS = frozenset({"jpeg", "png", "webp"})
+
+WRONG_TYPE = "Invalid file type. Only JPG, PNG, WEBP allowed."
+TOO_LARGE = "File too large. Maximum size is 5MB."
+WRONG_SIGNATURE = "Invalid image file signature."
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """A photograph worth decoding: its size, its declared type and its first bytes are as documented."""
+
+    content: bytes
+    filename: str
+
+    @classmethod
+    def from_form(cls, part: Part) -> Photograph:
+        """Return the photograph of a form. A file without a content type has a wrong one.
+
+        Raises:
+            InvalidRequest: with the documented text.
+        """
+        return cls._checked(part.content, part.filename or "", part.content_type or "")
+
+    @classmethod
+    def from_message(cls, image: Image) -> Photograph:
+        """Return the photograph of a message. A content type is checked only where it is declared.
+
+        Raises:
+            InvalidRequest: with the documented text.
+        """
+        return cls._checked(image.content, image.filename, image.content_type or "image/jpeg")
+
+    @classmethod
+    def _checked(cls, content: bytes, filename: str, content_type: str) -> Photograph:
+        if content_type not in CONTENT_TYPES:
+            raise InvalidRequest(WRONG_TYPE)
+        if len(content) > MAX_BYTES:
+            raise InvalidRequest(TOO_LARGE)
+        if sniff(content) not in FORMATS:
+            raise InvalidRequest(WRONG_SIGNATURE)
+        return cls(content, filename)

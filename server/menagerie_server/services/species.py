@@ -1,0 +1,112 @@
+"""menagerie.species.v1: which animal a photograph shows."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from menagerie.species.v1 import species_pb2 as pb
+from menagerie.species.v1 import species_pb2_grpc
+from menagerie_inference.errors import InferenceError
+from menagerie_server.converters.species import species_prediction
+from menagerie_server.errors import InferenceFailed, MissingField, NotImplementedYet
+from menagerie_server.interceptors.deadline import DEADLINE
+from menagerie_server.services.photographs import Photograph
+from menagerie_server.uploads import Form, read_form
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from menagerie_inference.domains.species import SpeciesIdentifier, SpeciesResult
+
+    from menagerie_server.loading import Loading
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+SERVICE = "Atlas Backend"
+API_VERSION = "1.0.0"
+MODEL_VERSION_HEADER = "x-model-version"
+INFERENCE_FAILED = "SpeciesNet inference failed. Check server logs for details."
+
+
+class SpeciesService(species_pb2_grpc.SpeciesServiceServicer):
+    """The species API: its documented operations over one identifier."""
+
+    def __init__(self, identifier: Loading[SpeciesIdentifier], *, gemini_configured: bool) -> None:
+        self._identifier = identifier
+        self._gemini_configured = gemini_configured
+
+    async def GetInfo(self, request: pb.GetInfoRequest, context: Context) -> pb.GetInfoResponse:
+        """Name the service and its version."""
+        return pb.GetInfoResponse(service=SERVICE, version=API_VERSION, healthz="/healthz")
+
+    async def GetReadiness(
+        self, request: pb.GetReadinessRequest, context: Context
+    ) -> pb.GetReadinessResponse:
+        """Say what is configured."""
+        temp_dir_ready = os.access(tempfile.gettempdir(), os.W_OK)
+        return pb.GetReadinessResponse(
+            status="ok" if self._gemini_configured and temp_dir_ready else "degraded",
+            gemini_api_configured=self._gemini_configured,
+            temp_dir_ready=temp_dir_ready,
+        )
+
+    async def UploadFile(self, request: pb.UploadFileRequest, context: Context) -> pb.UploadFileResponse:
+        """Identify the species on one photograph."""
+        photograph, _ = _read(request)
+        result = await self._identify(photograph, context)
+        return pb.UploadFileResponse(
+            filename=photograph.filename,
+            content_size=len(photograph.content),
+            speciesnet=species_prediction(result),
+        )
+
+    async def Analyze(self, request: pb.AnalyzeRequest, context: Context) -> pb.AnalyzeResponse:
+        """Identify the species on one photograph, and return the prompt beside it."""
+        photograph, form = _read(request)
+        prompt = form.text("prompt") if form else request.prompt
+        result = await self._identify(photograph, context)
+        return pb.AnalyzeResponse(
+            filename=photograph.filename,
+            content_size=len(photograph.content),
+            prompt=prompt,
+            speciesnet=species_prediction(result),
+        )
+
+    async def GeminiAnalyze(
+        self, request: AsyncIterator[pb.GeminiAnalyzeRequest], context: Context
+    ) -> pb.GeminiAnalyzeResponse:
+        """Refuse: this version does not ask Gemini."""
+        raise NotImplementedYet("Gemini analysis is not served by this version.")
+
+    async def PredictStream(
+        self, request: AsyncIterator[pb.PredictStreamRequest], context: Context
+    ) -> AsyncIterator[pb.PredictStreamResponse]:
+        """Refuse: this version does not serve streams."""
+        raise NotImplementedYet("Prediction streams are not served by this version.")
+        yield pb.PredictStreamResponse()  # makes this a generator, as gRPC asks of a streaming answer
+
+    async def _identify(self, photograph: Photograph, context: Context) -> SpeciesResult:
+        try:
+            result = await self._identifier.get().identify(photograph.content, deadline=DEADLINE.get())
+        except InferenceError:
+            raise
+        except Exception as error:
+            raise InferenceFailed(INFERENCE_FAILED) from error
+        await context.send_initial_metadata(((MODEL_VERSION_HEADER, result.model_version),))
+        return result
+
+
+def _read(request: pb.UploadFileRequest | pb.AnalyzeRequest) -> tuple[Photograph, Form | None]:
+    """Return the photograph of either arm, and the form where it is one."""
+    match request.WhichOneof("input"):
+        case "upload":
+            form = read_form(request.upload.content_type, request.upload.data)
+            return Photograph.from_form(form.file("file")), form
+        case "image":
+            return Photograph.from_message(request.image), None
+        case _:
+            raise MissingField("file")
