@@ -1,0 +1,54 @@
+"""What runs a model: one file for each engine, imported only when a manifest asks for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from menagerie_inference.errors import ManifestError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from menagerie_inference.batching import Outputs
+    from menagerie_inference.manifest import Manifest
+
+
+class Backend(Protocol):
+    """A loaded model. Its methods block, and release the GIL while the model runs."""
+
+    device: str
+    """Where the model runs: "cpu" or "cuda"."""
+
+    def run(self, images: NDArray[np.uint8]) -> Outputs:
+        """Run the model on uint8 RGB images (n, height, width, 3), n >= 1; gives n rows per output.
+
+        It may be called from several threads at once.
+        """
+
+    def close(self) -> None:
+        """Free the model's memory; nothing may run any more."""
+
+
+def load_backend(manifest: Manifest, *, threads: int, usual_batch: int = 8) -> Backend:
+    """Load a manifest's model, to run with `threads` threads of a CPU; it has run once when this returns.
+
+    Batches of more than `usual_batch` images give back the memory that they took.
+
+    Raises `ManifestError` if the backend is unknown or not installed, if the model does not load, and if it
+    is not what its manifest says.
+    """
+    match manifest.backend:
+        case "onnx":
+            return _load_onnx(manifest, threads, usual_batch)
+        case unknown:
+            raise ManifestError(f"{manifest.identity}: there is no backend {unknown!r}")
+
+
+def _load_onnx(manifest: Manifest, threads: int, usual_batch: int) -> Backend:
+    try:
+        # Here, not above: the import takes long, and its package is an extra.
+        from menagerie_inference.backends.onnx import OnnxBackend  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ManifestError(f"{manifest.identity}: the backend 'onnx' needs the extra [onnx]") from error
+    return OnnxBackend(manifest, threads=threads, usual_batch=usual_batch)

@@ -1,0 +1,46 @@
+"""Where models run: in this process (`engine.local`), or elsewhere behind the same two protocols."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from menagerie_inference.batching import BatchStatistics, Outputs
+    from menagerie_inference.manifest import Manifest
+
+
+class Model(Protocol):
+    """A model that answers many callers at once."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the model is."""
+
+    @property
+    def device(self) -> str:
+        """Where it runs: "cpu" or "cuda"."""
+
+    async def infer(self, images: NDArray[np.uint8], *, deadline: float | None = None) -> Outputs:
+        """Run uint8 RGB images (n, height, width, 3) of the manifest's input size; gives n rows per output.
+
+        `deadline` is in the loop's time, in seconds. Raises what `Batcher.submit()` does, and `ValueError`
+        for images of another shape.
+        """
+
+    def statistics(self) -> BatchStatistics:
+        """Give the counts of what the model has done."""
+
+
+class Engine(Protocol):
+    """Loads models, and keeps them until its context is left."""
+
+    async def load(self, manifest: Manifest) -> Model:
+        """Load a model; several may load at once. Raises `ManifestError` and `ModelUnavailable`."""
+
+    def readiness(self) -> Mapping[str, bool]:
+        """Tell of each role whose model was asked for whether it can answer."""

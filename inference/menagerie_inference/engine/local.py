@@ -1,0 +1,99 @@
+"""Runs models in this process, each behind a batcher of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Self
+
+from menagerie_inference.backends import load_backend
+from menagerie_inference.batching import Batcher, BatchPolicy
+from menagerie_inference.errors import ModelUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from menagerie_inference.backends import Backend
+    from menagerie_inference.batching import BatchObserver, BatchStatistics, Outputs
+    from menagerie_inference.manifest import Manifest
+
+
+class LocalModel:
+    """A model of this process; `engine.Model` says what it promises."""
+
+    def __init__(self, manifest: Manifest, backend: Backend, batcher: Batcher) -> None:
+        self.manifest = manifest
+        self.device = backend.device
+        self._batcher = batcher
+        self._shape = (manifest.input.height, manifest.input.width, 3)
+
+    async def infer(self, images: NDArray[np.uint8], *, deadline: float | None = None) -> Outputs:
+        """Run images, batched with those of other callers; as `Model.infer()`."""
+        if images.shape[1:] != self._shape or images.dtype != "uint8":
+            raise ValueError(f"the model takes uint8 (n, {self._shape}), not {images.dtype} {images.shape}")
+        return await self._batcher.submit(images, deadline)
+
+    def statistics(self) -> BatchStatistics:
+        """Give the counts of the model's batcher."""
+        return self._batcher.statistics()
+
+
+class LocalEngine:
+    """Loads models into this process; an async context manager that closes them when it is left.
+
+    `cores` are shared by the `policy.instances` batches of a model that run at once; by default they are all
+    that the process may use. `observe` is asked once for each model what is to be told of its batches.
+    """
+
+    def __init__(
+        self,
+        policy: BatchPolicy | None = None,
+        *,
+        cores: int | None = None,
+        observe: Callable[[Manifest], BatchObserver] | None = None,
+    ) -> None:
+        self._policy = policy or BatchPolicy()
+        self._threads = max(1, (cores or len(os.sched_getaffinity(0))) // self._policy.instances)
+        self._observe = observe
+        self._readiness: dict[str, bool] = {}
+        self._stack = AsyncExitStack()
+        self._open = False
+
+    async def __aenter__(self) -> Self:
+        self._open = True
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._open = False
+        self._readiness.clear()
+        await self._stack.aclose()
+
+    def readiness(self) -> Mapping[str, bool]:
+        """Tell of each role whose model was asked for whether it can answer."""
+        return dict(self._readiness)
+
+    async def load(self, manifest: Manifest) -> LocalModel:
+        """Load a model in a thread; several may load at once.
+
+        Raises `ManifestError` as `load_backend()` does, and `ModelUnavailable` if the engine is closed.
+        """
+        self._readiness.setdefault(manifest.role, False)
+        backend = await asyncio.to_thread(
+            load_backend, manifest, threads=self._threads, usual_batch=self._policy.max_batch
+        )
+        if not self._open:
+            backend.close()
+            raise ModelUnavailable(f"{manifest.identity}: the engine is closed")
+        model = await self._serve(manifest, backend)
+        self._readiness[manifest.role] = True
+        return model
+
+    async def _serve(self, manifest: Manifest, backend: Backend) -> LocalModel:
+        self._stack.callback(backend.close)
+        observer = self._observe(manifest) if self._observe else None
+        batcher = Batcher(backend.run, self._policy, observer=observer)
+        return LocalModel(manifest, backend, await self._stack.enter_async_context(batcher))
