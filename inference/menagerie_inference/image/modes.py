@@ -16,7 +16,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
     Transparent parts are shown on white, as a page would show them. Deep greys are scaled to 8 bits, not
     clipped: 16-bit ones by their high byte; 32-bit integers and floats, which have no agreed white, from
-    their lowest finite value to their highest. Raises `ValueError` for colours that Pillow cannot convert.
+    their lowest finite value to their highest.
     """
     if image.mode == "RGB":
         return image

@@ -9,10 +9,15 @@ from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
-# Importing a plugin registers it, so that Image.open() never has to load the forty others.
+# Importing a plugin registers it, so that Image.open() does not import the forty others to find it.
 from PIL import (
     AvifImagePlugin,  # noqa: F401
+    BmpImagePlugin,  # noqa: F401
+    GifImagePlugin,  # noqa: F401
     Image,
+    JpegImagePlugin,  # noqa: F401
+    MpoImagePlugin,  # noqa: F401
+    PngImagePlugin,  # noqa: F401
     TiffImagePlugin,  # noqa: F401
     WebPImagePlugin,  # noqa: F401
 )

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from menagerie_inference.errors import (
+    DeadlineExceeded,
+    ImageDamaged,
+    ImageTooLarge,
+    ModelUnavailable,
+    Overloaded,
+)
+from menagerie_inference.image import DecodedImage, ImageDecoder, InputSpec, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PIL import Image
+
+
+SPEC = InputSpec(32, 32)
+
+
+@pytest.fixture(scope="session")
+def photo(picture: Image.Image, encode: Callable[..., bytes]) -> bytes:
+    return encode(picture.resize((1280, 960)), "jpeg")
+
+
+def _start(decoder: ImageDecoder, photo: bytes, count: int) -> list[asyncio.Task[DecodedImage]]:
+    return [asyncio.create_task(decoder.decode(photo, SPEC)) for _ in range(count)]
+
+
+async def test_it_decodes_as_the_function_does(photo: bytes) -> None:
+    expected = decode(photo, SPEC)
+    async with ImageDecoder(threads=2) as decoder:
+        for decoded in await asyncio.gather(*_start(decoder, photo, 20)):
+            assert (decoded.pixels == expected.pixels).all()
+            assert (decoded.width, decoded.height) == (1280, 960)
+        assert decoder.statistics() == (0, 0)
+
+
+async def test_a_bad_image_fails_alone(photo: bytes) -> None:
+    async with ImageDecoder(threads=1, max_pixels=2_000_000) as decoder:
+        good = _start(decoder, photo, 2)
+        with pytest.raises(ImageDamaged):
+            await decoder.decode(photo[:-100], SPEC)
+        await asyncio.gather(*good)
+
+
+async def test_its_limit_on_pixels(photo: bytes) -> None:
+    async with ImageDecoder(threads=1, max_pixels=1_000_000) as decoder:
+        with pytest.raises(ImageTooLarge):
+            await decoder.decode(photo, SPEC)
+
+
+async def test_it_refuses_at_once_exactly_when_its_queue_is_full(photo: bytes) -> None:
+    async with ImageDecoder(threads=1, max_waiting=2) as decoder:
+        accepted = _start(decoder, photo, 3)
+        await asyncio.sleep(0)
+        assert decoder.statistics() == (2, 1)
+        with pytest.raises(Overloaded):
+            await decoder.decode(photo, SPEC)
+        await asyncio.gather(*accepted)
+        await decoder.decode(photo, SPEC)
+
+
+async def test_a_caller_who_leaves_the_queue_frees_its_place(photo: bytes) -> None:
+    async with ImageDecoder(threads=1, max_waiting=1) as decoder:
+        running, waiting = _start(decoder, photo, 2)
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        other = asyncio.create_task(decoder.decode(photo, SPEC))
+        await asyncio.gather(running, other)
+
+
+async def test_a_thread_is_taken_until_it_is_done_though_its_caller_left(photo: bytes) -> None:
+    async with ImageDecoder(threads=1, max_waiting=1) as decoder:
+        (running,) = _start(decoder, photo, 1)
+        await asyncio.sleep(0)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert decoder.statistics() == (0, 1)
+        await decoder.decode(photo, SPEC)
+        assert decoder.statistics() == (0, 0)
+
+
+async def test_what_a_caller_who_left_would_have_been_told_is_not_reported_as_lost(photo: bytes) -> None:
+    lost: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: lost.append(context))
+    async with ImageDecoder(threads=1) as decoder:
+        task = asyncio.create_task(decoder.decode(photo[:-100], SPEC))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+    assert lost == []
+
+
+async def test_a_deadline_that_has_passed(photo: bytes) -> None:
+    async with ImageDecoder(threads=1) as decoder:
+        now = asyncio.get_running_loop().time()
+        with pytest.raises(DeadlineExceeded):
+            await decoder.decode(photo, SPEC, deadline=now)
+        await decoder.decode(photo, SPEC, deadline=now + 60)
+
+
+async def test_closing_finishes_what_runs_and_refuses_the_rest(photo: bytes) -> None:
+    async with ImageDecoder(threads=1) as decoder:
+        running, waiting = _start(decoder, photo, 2)
+        await asyncio.sleep(0)
+    assert (await running).width == 1280
+    with pytest.raises(ModelUnavailable):
+        await waiting
+    with pytest.raises(ModelUnavailable):
+        await decoder.decode(photo, SPEC)
