@@ -53,7 +53,7 @@ class Worker:
     def __init__(self, settings: Settings, index: int) -> None:
         self._settings = settings
         self._port = settings.grpc_port + index
-        self._threads = max(1, (os.cpu_count() or 1) // settings.workers)
+        self._cores = max(1, (os.cpu_count() or 1) // settings.workers)
         self._health = health.HealthServicer()
         self._species: Loading[SpeciesIdentifier] = Loading(SPECIES.name)
 
@@ -62,10 +62,8 @@ class Worker:
         stopped = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
         async with AsyncExitStack() as stack:
-            decoder = await stack.enter_async_context(ImageDecoder(threads=self._threads))
-            engine = await stack.enter_async_context(
-                LocalEngine(threads=self._threads, observer=batch_observer)
-            )
+            decoder = await stack.enter_async_context(ImageDecoder(threads=self._cores))
+            engine = await stack.enter_async_context(LocalEngine(cores=self._cores, observe=batch_observer))
             server = await self._start()
             stack.push_async_callback(self._stop, server)
             await self._load(engine, decoder)

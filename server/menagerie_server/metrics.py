@@ -21,6 +21,7 @@ from prometheus_client import (
 
 if TYPE_CHECKING:
     from menagerie_inference.batching import BatchObserver, BatchReport
+    from menagerie_inference.manifest import Manifest
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
@@ -43,11 +44,11 @@ INFERENCE_SECONDS = Histogram(
 )
 
 
-def batch_observer(model: str) -> BatchObserver:
+def batch_observer(manifest: Manifest) -> BatchObserver:
     """Return an observer that measures every batch of a model."""
-    images = BATCH_IMAGES.labels(model)
-    queue = QUEUE_SECONDS.labels(model)
-    inference = INFERENCE_SECONDS.labels(model)
+    images = BATCH_IMAGES.labels(manifest.identity)
+    queue = QUEUE_SECONDS.labels(manifest.identity)
+    inference = INFERENCE_SECONDS.labels(manifest.identity)
 
     def observe(report: BatchReport) -> None:
         images.observe(report.images)

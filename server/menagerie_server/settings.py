@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     default_deadline_seconds: PositiveFloat = 30.0
     """How long a call may take whose caller sets no deadline."""
     profile: str = "embedded"
-    """Which models run: the embedded ones, or those of a folder that holds <role>/manifest.toml for each role."""
+    """Which models run: the embedded ones, or those of a folder with <role>/manifest.toml for each role."""
     species_google_api_key: SecretStr | None = Field(
         default=None,
         validation_alias=AliasChoices(

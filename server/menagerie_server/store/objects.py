@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError
-from obstore.store import LocalStore, from_url
+from obstore.store import LocalStore, ObjectStore, from_url
 
 from menagerie_server.store.errors import ObjectNotFound, StoreUnavailable
 
@@ -32,9 +32,10 @@ class Objects:
     def __init__(self, url: str) -> None:
         """Open the store at a file, s3, gs, az or memory URL; a local folder is made where it is missing."""
         with _translated(url):
-            self._store = from_url(url)
-            if isinstance(self._store, LocalStore):
-                self._store = LocalStore.from_url(url, mkdir=True)
+            if obstore.parse_scheme(url) == "local":
+                self._store: ObjectStore = LocalStore.from_url(url, mkdir=True)
+            else:
+                self._store = from_url(url)
 
     async def put(self, name: str, data: bytes | AsyncIterable[bytes]) -> None:
         """Write an object, replacing the one of that name; a stream is never held in memory as a whole."""
@@ -56,11 +57,8 @@ class Objects:
 
     async def delete(self, name: str) -> None:
         """Remove an object; one that is not there is no error, as with S3."""
-        with _translated(name):
-            try:
-                await obstore.delete_async(self._store, name)
-            except NotFoundError:
-                return
+        with suppress(ObjectNotFound), _translated(name):
+            await obstore.delete_async(self._store, name)
 
     async def list(self, prefix: str) -> AsyncIterator[str]:
         """Yield the names under a prefix of whole path segments, in no order."""
