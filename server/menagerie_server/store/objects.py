@@ -75,4 +75,6 @@ def _translated(subject: str) -> Iterator[None]:
     except (NotFoundError, FileNotFoundError) as error:
         raise ObjectNotFound(f"The object store holds no {subject}.") from error
     except (BaseError, OSError) as error:
-        raise StoreUnavailable(f"The object store failed on {subject}: {error}") from error
+        # The store's own structures follow its sentence.
+        reason = str(error).partition("\n")[0]
+        raise StoreUnavailable(f"The object store failed on {subject}: {reason}") from error

@@ -23,6 +23,10 @@ PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
+def _nothing() -> None:
+    """Prepare nothing."""
+
+
 @dataclass(frozen=True)
 class Program:
     """What a child process runs."""
@@ -37,6 +41,8 @@ class Program:
     """What asks this program for an orderly stop; sent, too, when the supervisor dies."""
     kill_signal: Signals = signal.SIGKILL
     """What ends it when an orderly stop takes too long."""
+    prepare: Callable[[], None] = _nothing
+    """What is to be done before each start."""
 
 
 async def start(program: Program, *, capture: bool = False) -> Process:
@@ -47,6 +53,7 @@ async def start(program: Program, *, capture: bool = False) -> Process:
     Raises:
         OSError: the program cannot be started.
     """
+    program.prepare()
     return await asyncio.create_subprocess_exec(
         *program.command,
         stdin=asyncio.subprocess.DEVNULL,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from menagerie_server.supervisor import account, binaries
 from menagerie_server.supervisor.child import Program
 from menagerie_server.supervisor.cluster import DATABASE, SUPERUSER, Cluster, open_cluster
 from menagerie_server.supervisor.errors import ClusterError
+from menagerie_server.supervisor.leftovers import end_leftovers
 from menagerie_server.supervisor.polling import until
 from menagerie_server.supervisor.sockets import socket_folder
 
@@ -104,6 +106,7 @@ def _program(
         # PostgreSQL's "fast" stop ends sessions and writes a checkpoint; its "immediate" one leaves recovery.
         stop_signal=signal.SIGINT,
         kill_signal=signal.SIGQUIT,
+        prepare=partial(end_leftovers, cluster.data),
     )
 
 

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.disk import small_disk
+
+from menagerie_server.store.errors import ObjectNotFound, StoreUnavailable
+from menagerie_server.store.objects import Objects, default_url
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+MEBIBYTE = 1024 * 1024
+
+
+@pytest.fixture(params=["local", "memory"])
+def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
+    return Objects(default_url(tmp_path) if request.param == "local" else "memory:///")
+
+
+async def names(objects: Objects, prefix: str) -> set[str]:
+    return {name async for name in objects.list(prefix)}
+
+
+async def chunks(count: int, *, then: Exception | None = None) -> AsyncIterator[bytes]:
+    for index in range(count):
+        yield bytes([index % 256]) * MEBIBYTE
+    if then is not None:
+        raise then
+
+
+@given(data=st.binary(max_size=4096))
+async def test_what_is_put_can_be_read(data: bytes) -> None:
+    objects = Objects("memory:///")
+    await objects.put("jobs/1/image", data)
+
+    assert await objects.get("jobs/1/image") == data
+    assert b"".join([chunk async for chunk in objects.stream("jobs/1/image")]) == data
+
+
+async def test_a_stream_is_kept_in_order(objects: Objects) -> None:
+    await objects.put("large", chunks(24))
+
+    expected = b"".join([chunk async for chunk in chunks(24)])
+    assert b"".join([chunk async for chunk in objects.stream("large")]) == expected
+
+
+async def test_put_replaces(objects: Objects) -> None:
+    await objects.put("name", b"old")
+    await objects.put("name", b"new")
+
+    assert await objects.get("name") == b"new"
+
+
+async def test_list_is_by_whole_segments(objects: Objects) -> None:
+    for name in ("jobs/1/image", "jobs/1/mask", "jobs/10/image", "photos/1"):
+        await objects.put(name, b"x")
+
+    assert await names(objects, "jobs/1") == {"jobs/1/image", "jobs/1/mask"}
+
+
+async def test_delete(objects: Objects) -> None:
+    await objects.put("name", b"x")
+    await objects.delete("name")
+    await objects.delete("name")
+
+    assert await names(objects, "") == set()
+
+
+async def test_nothing_under_a_name(objects: Objects) -> None:
+    with pytest.raises(ObjectNotFound, match="missing"):
+        await objects.get("missing")
+    with pytest.raises(ObjectNotFound, match="missing"):
+        [chunk async for chunk in objects.stream("missing")]
+
+
+async def test_a_stream_that_breaks_off_leaves_nothing(objects: Objects) -> None:
+    with pytest.raises((StoreUnavailable, ConnectionResetError)):
+        await objects.put("half", chunks(24, then=ConnectionResetError("the client went away")))
+
+    assert await names(objects, "") == set()
+    with pytest.raises(ObjectNotFound):
+        await objects.get("half")
+
+
+async def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path) -> None:
+    with small_disk(tmp_path, mebibytes=8) as disk:
+        objects = Objects(default_url(tmp_path))
+        await objects.put("kept", b"x")
+        with pytest.raises(StoreUnavailable, match="No space left on device"):
+            await objects.put("large", os.urandom(9 * MEBIBYTE))
+        with pytest.raises(StoreUnavailable, match="No space left on device"):
+            await objects.put("large", chunks(9))
+        assert await names(objects, "") == {"kept"}
+
+        disk.fill()
+        with pytest.raises(StoreUnavailable, match="No space left on device"):
+            await objects.put("kept", b"y" * MEBIBYTE)
+        assert await objects.get("kept") == b"x"
+        disk.free()
+        await objects.put("large", chunks(4))
+        assert await names(objects, "") == {"kept", "large"}

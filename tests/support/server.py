@@ -1,0 +1,90 @@
+"""The whole server, as `menagerie serve` runs it: real workers, a real Envoy, a real PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+READY = "Menagerie is ready."
+COMMAND = (sys.executable, "-P", "-m", "menagerie_server.cli", "serve")
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """Where a server answers, and the process of its supervisor."""
+
+    process: subprocess.Popen[str]
+    front_door_port: int
+    species_port: int
+    grpc_port: int
+
+    @property
+    def front_door(self) -> str:
+        """The URL of the front door."""
+        return f"http://127.0.0.1:{self.front_door_port}"
+
+    @property
+    def species(self) -> str:
+        """The URL of the species API's own listener."""
+        return f"http://127.0.0.1:{self.species_port}"
+
+    def worker(self, index: int = 0) -> str:
+        """Return the gRPC address of a worker."""
+        return f"127.0.0.1:{self.grpc_port + index}"
+
+
+@contextmanager
+def running_server(data_dir: Path, *, workers: int = 1, **environment: str) -> Iterator[RunningServer]:
+    """Run a server on free ports until the block ends; then stop it, and check that it stops cleanly."""
+    front_door_port, species_port, *grpc_ports = free_ports(2 + workers, consecutive=workers)
+    variables = {
+        "MENAGERIE_DATA_DIR": str(data_dir),
+        "MENAGERIE_FRONT_DOOR_PORT": str(front_door_port),
+        "MENAGERIE_SPECIES_PORT": str(species_port),
+        "MENAGERIE_GRPC_PORT": str(grpc_ports[0]),
+        "MENAGERIE_WORKERS": str(workers),
+        **environment,
+    }
+    with subprocess.Popen(COMMAND, env=os.environ | variables, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            _await_ready(process)
+            yield RunningServer(process, front_door_port, species_port, grpc_ports[0])
+        finally:
+            process.send_signal(signal.SIGTERM)
+            output, _ = process.communicate(timeout=40)
+            sys.stdout.write(output)
+    assert process.returncode == 0
+
+
+def free_ports(count: int, *, consecutive: int = 1) -> list[int]:
+    """Return ports that are free now; the last ones are consecutive."""
+    with ExitStack() as stack:
+        ports = [_bind(stack, 0) for _ in range(count - consecutive)]
+        first = _bind(stack, 0)
+        return ports + [first, *(_bind(stack, first + step) for step in range(1, consecutive))]
+
+
+def _bind(stack: ExitStack, port: int) -> int:
+    taken = stack.enter_context(socket.socket())
+    taken.bind(("127.0.0.1", port))
+    number: int = taken.getsockname()[1]
+    return number
+
+
+def _await_ready(process: subprocess.Popen[str]) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        sys.stdout.write(line)
+        if READY in line:
+            return
+    raise AssertionError("the server did not start; its output says why")
