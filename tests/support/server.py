@@ -7,13 +7,15 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 READY = "Menagerie is ready."
 COMMAND = (sys.executable, "-P", "-m", "menagerie_server.cli", "serve")
@@ -55,14 +57,18 @@ def running_server(data_dir: Path, *, workers: int = 1, **environment: str) -> I
         "MENAGERIE_WORKERS": str(workers),
         **environment,
     }
-    with subprocess.Popen(COMMAND, env=os.environ | variables, stdout=subprocess.PIPE, text=True) as process:
+    # A file, as nobody reads on: a full pipe would make the server wait.
+    with (
+        tempfile.NamedTemporaryFile() as log,
+        subprocess.Popen(COMMAND, env=os.environ | variables, stdout=log, stderr=log, text=True) as process,
+    ):
         try:
-            _await_ready(process)
+            _await_ready(process, Path(log.name))
             yield RunningServer(process, front_door_port, species_port, grpc_ports[0])
         finally:
             process.send_signal(signal.SIGTERM)
-            output, _ = process.communicate(timeout=40)
-            sys.stdout.write(output)
+            process.wait(timeout=40)
+            sys.stdout.write(Path(log.name).read_text(encoding="utf-8"))
     assert process.returncode == 0
 
 
@@ -71,7 +77,7 @@ def free_ports(count: int, *, consecutive: int = 1) -> list[int]:
     with ExitStack() as stack:
         ports = [_bind(stack, 0) for _ in range(count - consecutive)]
         first = _bind(stack, 0)
-        return ports + [first, *(_bind(stack, first + step) for step in range(1, consecutive))]
+        return [*ports, first, *(_bind(stack, first + step) for step in range(1, consecutive))]
 
 
 def _bind(stack: ExitStack, port: int) -> int:
@@ -81,10 +87,7 @@ def _bind(stack: ExitStack, port: int) -> int:
     return number
 
 
-def _await_ready(process: subprocess.Popen[str]) -> None:
-    assert process.stdout is not None
-    for line in process.stdout:
-        sys.stdout.write(line)
-        if READY in line:
-            return
-    raise AssertionError("the server did not start; its output says why")
+def _await_ready(process: subprocess.Popen[str], log: Path) -> None:
+    while READY not in log.read_text(encoding="utf-8"):
+        assert process.poll() is None, "the server did not start; its output says why"
+        time.sleep(0.1)
