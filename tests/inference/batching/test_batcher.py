@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from menagerie_inference.batching import Batcher, BatchPolicy, BatchReport
+from menagerie_inference.errors import DeadlineExceeded, ModelFailed, ModelUnavailable, Overloaded
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from menagerie_inference.batching import Outputs
+
+    from .conftest import Model
+
+HANG = 20.0
+
+
+def images(count: int, value: int = 1, side: int = 2) -> NDArray[np.uint8]:
+    return np.full((count, side, side, 3), value, np.uint8)
+
+
+def start(batcher: Batcher, *requests: NDArray[np.uint8]) -> list[asyncio.Task[Outputs]]:
+    return [asyncio.create_task(batcher.submit(request)) for request in requests]
+
+
+async def test_a_request_gets_its_answer(model: Model) -> None:
+    async with Batcher(model) as batcher:
+        outputs = await batcher.submit(images(3, 7))
+    assert outputs["sum"].tolist() == [84, 84, 84]
+
+
+async def test_what_arrives_while_a_batch_runs_makes_the_next_one(model: Model) -> None:
+    policy = BatchPolicy(max_batch=8)
+    async with Batcher(model, policy) as batcher:
+        async with model.held(batcher, policy):
+            tasks = start(batcher, *(images(1, value) for value in range(5)))
+            await asyncio.sleep(0)
+            assert batcher.statistics().queued == 5
+        answers = await asyncio.gather(*tasks)
+        assert [len(batch) for batch in model.batches] == [5]
+        assert [answer["sum"].item() for answer in answers] == [0, 12, 24, 36, 48]
+        assert batcher.statistics().last_batch == 5
+        assert batcher.statistics().mean_batch == (8 + 5) / 2
+
+
+async def test_a_batch_counts_images_and_divides_no_request_that_fits(model: Model) -> None:
+    policy = BatchPolicy(max_batch=4)
+    async with Batcher(model, policy) as batcher:
+        async with model.held(batcher, policy):
+            tasks = start(batcher, images(3), images(2), images(2), images(1), images(4))
+            await asyncio.sleep(0)
+        await asyncio.gather(*tasks)
+    assert [len(batch) for batch in model.batches] == [3, 4, 1, 4]
+
+
+async def test_a_larger_request_is_run_in_parts_and_answered_whole(model: Model) -> None:
+    many = np.arange(11 * 12, dtype=np.uint8).reshape(11, 2, 2, 3)
+    async with Batcher(model, BatchPolicy(max_batch=4)) as batcher:
+        outputs = await batcher.submit(many)
+    assert [len(batch) for batch in model.batches] == [4, 4, 3]
+    assert (outputs["sum"] == many.reshape(11, -1).sum(axis=1)).all()
+
+
+async def test_the_images_of_a_lone_request_are_not_copied(model: Model) -> None:
+    request = images(3)
+    async with Batcher(model) as batcher:
+        await batcher.submit(request)
+    assert np.shares_memory(model.batches[0], request)
+
+
+async def test_images_of_different_shapes_never_share_a_batch(model: Model) -> None:
+    policy = BatchPolicy(max_batch=8)
+    async with Batcher(model, policy) as batcher:
+        async with model.held(batcher, policy):
+            requests = [images(1, 1, 2), images(1, 2, 2), images(1, 3, 4), images(1, 4, 2)]
+            tasks = start(batcher, *requests)
+            await asyncio.sleep(0)
+        answers = await asyncio.gather(*tasks)
+    assert [len(batch) for batch in model.batches] == [2, 1, 1]
+    assert [answer["sum"].item() for answer in answers] == [request.sum() for request in requests]
+
+
+async def test_a_bad_request_fails_alone(model: Model) -> None:
+    policy = BatchPolicy(max_batch=8)
+    async with Batcher(model, policy) as batcher:
+        async with model.held(batcher, policy):
+            tasks = start(batcher, images(2, 1), images(1, 255), images(3, 2))
+            await asyncio.sleep(0)
+        first, bad, last = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(first, dict)
+        assert isinstance(last, dict)
+        assert first["sum"].tolist() == [12, 12]
+        assert last["sum"].tolist() == [24, 24, 24]
+        assert type(bad).__name__ == "RefusedImageError"
+        assert batcher.statistics().failed == 1
+    assert [len(batch) for batch in model.batches] == [6, 2, 1, 3]
+
+
+async def test_a_model_that_loses_rows_answers_nobody_wrongly() -> None:
+    async with Batcher(lambda batch: {"rows": batch[1:]}) as batcher:
+        answers = await asyncio.gather(*start(batcher, images(2), images(3)), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [ModelFailed, ModelFailed]
+
+
+async def test_it_refuses_at_once_exactly_when_its_queue_is_full(model: Model) -> None:
+    policy = BatchPolicy(max_batch=4, max_queue=6)
+    async with Batcher(model, policy) as batcher:
+        async with model.held(batcher, policy):
+            accepted = start(batcher, images(4), images(1))
+            await asyncio.sleep(0)
+            with pytest.raises(Overloaded):
+                await batcher.submit(images(2))
+            accepted += start(batcher, images(1))
+            await asyncio.sleep(0)
+            with pytest.raises(Overloaded):
+                await batcher.submit(images(1))
+            assert batcher.statistics().queued == 6
+            assert batcher.statistics().rejected == 3
+        await asyncio.gather(*accepted)
+        await batcher.submit(images(6))
+
+
+async def test_a_request_that_can_never_fit_is_refused(model: Model) -> None:
+    async with Batcher(model, BatchPolicy(max_batch=4, max_queue=6)) as batcher:
+        with pytest.raises(Overloaded):
+            await batcher.submit(images(7))
+    assert model.batches == []
+
+
+async def test_a_request_without_images_is_refused(model: Model) -> None:
+    async with Batcher(model) as batcher:
+        with pytest.raises(ValueError, match="at least one"):
+            await batcher.submit(images(0))
+
+
+async def test_a_caller_who_leaves_frees_its_place_at_once_and_is_not_run(model: Model) -> None:
+    policy = BatchPolicy(max_batch=2, max_queue=6)
+    async with Batcher(model, policy) as batcher:
+        async with model.held(batcher, policy):
+            stays, leaves = start(batcher, images(1, 1), images(5, 2))
+            await asyncio.sleep(0)
+            leaves.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await leaves
+            assert batcher.statistics().queued == 1
+            other = asyncio.create_task(batcher.submit(images(5, 3)))
+            await asyncio.sleep(0)
+        await asyncio.gather(stays, other)
+        assert batcher.statistics().cancelled == 5
+    assert not any((batch == 2).any() for batch in model.batches)
+
+
+async def test_a_caller_who_leaves_in_mid_run_harms_no_neighbour(model: Model) -> None:
+    model.hold()
+    async with Batcher(model) as batcher:
+        leaves, stays = start(batcher, images(1, 1), images(1, 2))
+        await model.entered()
+        assert batcher.statistics().running == 2
+        leaves.cancel()
+        model.free()
+        assert (await stays)["sum"].item() == 24
+        assert leaves.cancelled()
+        assert batcher.statistics().completed == 2
+
+
+async def test_a_deadline_that_passes_in_the_queue(model: Model) -> None:
+    policy = BatchPolicy(max_batch=8)
+    loop = asyncio.get_running_loop()
+    async with Batcher(model, policy) as batcher:
+        async with model.held(batcher, policy):
+            soon = asyncio.create_task(batcher.submit(images(2, 1), loop.time() + 0.001))
+            late = asyncio.create_task(batcher.submit(images(1, 2), loop.time() + HANG))
+            await asyncio.sleep(0.002)
+        with pytest.raises(DeadlineExceeded):
+            await soon
+        await late
+        assert batcher.statistics().expired == 2
+    assert [batch.max() for batch in model.batches] == [2]
+
+
+async def test_a_full_batch_does_not_wait_for_the_delay(model: Model) -> None:
+    policy = BatchPolicy(max_batch=4, max_queue_delay_ms=HANG * 1000)
+    async with asyncio.timeout(HANG / 2), Batcher(model, policy) as batcher:
+        await asyncio.gather(*start(batcher, *(images(1) for _ in range(8))))
+    assert [len(batch) for batch in model.batches] == [4, 4]
+
+
+async def test_a_batch_that_stays_small_runs_after_the_delay(model: Model) -> None:
+    async with Batcher(model, BatchPolicy(max_batch=4, max_queue_delay_ms=5)) as batcher:
+        started = asyncio.get_running_loop().time()
+        await asyncio.gather(*start(batcher, images(1), images(2)))
+        assert asyncio.get_running_loop().time() - started >= 0.005
+    assert [len(batch) for batch in model.batches] == [3]
+
+
+async def test_closing_does_not_wait_for_the_delay(model: Model) -> None:
+    async with asyncio.timeout(HANG / 2):
+        async with Batcher(model, BatchPolicy(max_queue_delay_ms=HANG * 1000)) as batcher:
+            (task,) = start(batcher, images(1))
+            await asyncio.sleep(0)
+        with pytest.raises(ModelUnavailable):
+            await task
+
+
+async def test_instances_run_at_the_same_time() -> None:
+    together = threading.Barrier(3)
+
+    def run(batch: NDArray[np.uint8]) -> Outputs:
+        together.wait(HANG)  # breaks, unless three runs are here at once
+        return {"same": batch}
+
+    async with Batcher(run, BatchPolicy(max_batch=1, instances=3)) as batcher:
+        answers = await asyncio.gather(*start(batcher, *(images(1, value) for value in range(3))))
+    assert [answer["same"].max() for answer in answers] == [0, 1, 2]
+
+
+async def test_closing_finishes_what_runs_and_fails_what_waits(model: Model) -> None:
+    model.hold()
+    async with Batcher(model, BatchPolicy(max_batch=4)) as batcher:
+        (running,) = start(batcher, images(3))
+        await model.entered()
+        (waiting,) = start(batcher, images(9))
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_soon(model.free)  # when the batcher has begun to close
+    assert (await running)["sum"].tolist() == [12, 12, 12]
+    with pytest.raises(ModelUnavailable):
+        await waiting
+    statistics = batcher.statistics()
+    assert (statistics.queued, statistics.running) == (0, 0)
+    assert (statistics.completed, statistics.abandoned) == (3, 9)
+    with pytest.raises(ModelUnavailable):
+        await batcher.submit(images(1))
+
+
+async def test_closing_leaves_no_task_and_no_thread(model: Model) -> None:
+    async with Batcher(model, BatchPolicy(instances=2)) as batcher:
+        await asyncio.gather(*start(batcher, *(images(8) for _ in range(9))))
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("batch")]
+
+
+async def test_a_closing_that_is_cut_short_still_fails_every_waiter(model: Model) -> None:
+    model.hold()
+    batcher = await Batcher(model).__aenter__()
+    (running,) = start(batcher, images(1))
+    await model.entered()
+    closing = asyncio.create_task(batcher.__aexit__())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(ModelUnavailable):
+        await running
+    model.free()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+
+
+async def test_a_batcher_that_is_not_open_refuses(model: Model) -> None:
+    with pytest.raises(ModelUnavailable):
+        await Batcher(model).submit(images(1))
+
+
+async def test_an_observer_is_told_of_each_batch(model: Model) -> None:
+    reports: list[BatchReport] = []
+    async with Batcher(model, BatchPolicy(max_batch=4), observer=reports.append) as batcher:
+        await batcher.submit(images(6))
+    assert [report.images for report in reports] == [4, 2]
+    assert all(report.inference_seconds > 0 and report.queue_seconds >= 0 for report in reports)
+
+
+async def test_an_observer_that_breaks_its_promise_closes_the_batcher_loudly(model: Model) -> None:
+    def fail(_: BatchReport) -> None:
+        raise RuntimeError("an observer must not raise")
+
+    with pytest.raises(ExceptionGroup) as raised:
+        async with Batcher(model, BatchPolicy(max_batch=1), observer=fail) as batcher:
+            answers = await asyncio.gather(*start(batcher, images(1), images(1)), return_exceptions=True)
+    assert isinstance(answers[0], dict)
+    assert isinstance(answers[1], ModelUnavailable)
+    assert raised.group_contains(RuntimeError, match="must not raise")
