@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -77,15 +78,33 @@ async def test_a_caller_who_leaves_the_queue_frees_its_place(photo: bytes) -> No
         await asyncio.gather(running, other)
 
 
+class HeldSpec(InputSpec):
+    """A spec that keeps whoever asks for its width until `free` is set: it holds a decoding in its thread."""
+
+    free = threading.Event()
+
+    def __getattribute__(self, name: str) -> object:
+        if name == "width":
+            assert HeldSpec.free.wait(20)
+        return super().__getattribute__(name)
+
+
 async def test_a_thread_is_taken_until_it_is_done_though_its_caller_left(photo: bytes) -> None:
+    HeldSpec.free.set()
+    spec = HeldSpec(32, 32)
+    HeldSpec.free.clear()
     async with ImageDecoder(threads=1, max_waiting=1) as decoder:
-        (running,) = _start(decoder, photo, 1)
+        running = asyncio.create_task(decoder.decode(photo, spec))
         await asyncio.sleep(0)
         running.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await running
+        await asyncio.wait([running])
+        assert running.cancelled()
         assert decoder.statistics() == (0, 1)
-        await decoder.decode(photo, SPEC)
+        (waiting,) = _start(decoder, photo, 1)
+        await asyncio.sleep(0)
+        assert decoder.statistics() == (1, 1)
+        HeldSpec.free.set()
+        assert (await waiting).width == 1280
         assert decoder.statistics() == (0, 0)
 
 
