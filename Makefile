@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help serve test test-slow lint gen check-gen eval bench clean
+.PHONY: help serve test test-slow lint gen check-gen check-breaking accept-contract eval bench clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,18 @@ gen: $(VENV)/dev.stamp ## generate the Python code of the protos
 
 check-gen: gen ## check that the committed code is what `make gen` makes
 	git diff --exit-code -- proto
+
+CONTRACT = proto/contract.binpb
+BREAKING_RULES = {"version": "v2", "breaking": {"use": ["WIRE_JSON"]}}
+
+check-breaking: $(VENV)/dev.stamp ## check that clients of the accepted contract still work
+	mkdir -p build
+	buf build --exclude-source-info -o build/contract.binpb
+	buf breaking build/contract.binpb --against $(CONTRACT) --config '$(BREAKING_RULES)'
+
+# Until 0.1.0 a breaking change may be accepted: with BREAKING=allowed, and a line in CHANGELOG.md.
+accept-contract: $(if $(filter allowed,$(BREAKING)),$(VENV)/dev.stamp,check-breaking) ## keep today's protos from now on
+	buf build --exclude-source-info -o $(CONTRACT)
 
 PHOTOS ?= tests/photos
 eval: $(VENV)/server.stamp ## measure the models on labelled photographs: make eval PHOTOS=folder

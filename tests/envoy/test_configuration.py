@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
+from menagerie_envoy import SPECIES, Address, Edge, command, write_configuration
+from menagerie_envoy.descriptors import descriptor_set
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EDGE = Edge(
+    front_door=Address("127.0.0.1", 8080),
+    listeners={SPECIES: Address("127.0.0.1", 7860)},
+    workers=(Address("127.0.0.1", 50051), Address("127.0.0.1", 50052)),
+)
+
+
+def test_envoy_accepts_it(tmp_path: Path) -> None:
+    configuration = write_configuration(EDGE, tmp_path)
+    validate = [*command(configuration, threads=1), "--mode", "validate"]
+    result = subprocess.run(validate, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_same_settings_give_the_same_bytes(tmp_path: Path) -> None:
+    configuration = write_configuration(EDGE, tmp_path)
+    descriptors = tmp_path / "descriptors.binpb"
+    first = configuration.read_bytes(), descriptors.read_bytes()
+    write_configuration(EDGE, tmp_path)
+    assert (configuration.read_bytes(), descriptors.read_bytes()) == first
+
+
+def test_every_worker_is_balanced_per_request(tmp_path: Path) -> None:
+    bootstrap = json.loads(write_configuration(EDGE, tmp_path).read_text())
+    workers = bootstrap["static_resources"]["clusters"][0]
+    endpoints = workers["load_assignment"]["endpoints"][0]["lb_endpoints"]
+    ports = [one["endpoint"]["address"]["socket_address"]["port_value"] for one in endpoints]
+    assert ports == [50051, 50052]
+    assert workers["lb_policy"] == "LEAST_REQUEST"
+
+
+def test_the_descriptors_are_complete_and_in_order() -> None:
+    files = FileDescriptorSet.FromString(descriptor_set()).file
+    names = [file.name for file in files]
+    assert len(names) == len(set(names))
+    # Without these two, Envoy answers failed calls with an empty body.
+    assert {"google/rpc/status.proto", "google/rpc/error_details.proto"} <= set(names)
+    for place, file in enumerate(files):
+        assert set(file.dependency) <= set(names[:place])
+
+
+@pytest.mark.parametrize("status", [404, 405, 408, 413, 415, 429, 431, 503, 504])
+def test_every_reply_has_a_text(status: int) -> None:
+    reply = SPECIES.reply(status)
+    assert 400 <= reply.status < 600
+    assert reply.text

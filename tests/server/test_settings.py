@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import ValidationError
+
+from menagerie_server.settings import SETTINGS_FILE_VARIABLE, Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_defaults_are_the_documented_ports() -> None:
+    settings = Settings()
+    assert (settings.front_door_port, settings.species_port, settings.grpc_port) == (8080, 7860, 50051)
+    assert settings.host == settings.grpc_host == "127.0.0.1"
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "menagerie.toml"
+    file.write_text("workers = 3\nspecies_port = 7000\n")
+    monkeypatch.setenv(SETTINGS_FILE_VARIABLE, str(file))
+    monkeypatch.setenv("MENAGERIE_SPECIES_PORT", "7001")
+    settings = Settings()
+    assert (settings.workers, settings.species_port) == (3, 7001)
+
+
+def test_ours_wins_over_the_documents_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_API_KEY", "documented")
+    key = Settings().species_google_api_key
+    assert key is not None
+    assert key.get_secret_value() == "documented"
+    assert "documented" not in repr(key)
+    monkeypatch.setenv("MENAGERIE_SPECIES_GOOGLE_API_KEY", "ours")
+    key = Settings().species_google_api_key
+    assert key is not None
+    assert key.get_secret_value() == "ours"
+
+
+def test_a_misspelt_key_in_the_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "menagerie.toml"
+    file.write_text("worker = 3\n")
+    monkeypatch.setenv(SETTINGS_FILE_VARIABLE, str(file))
+    with pytest.raises(ValidationError, match="worker"):
+        Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("WORKERS", "0"), ("DRAIN_SECONDS", "-1"), ("SPECIES_PORT", "x")]
+)
+def test_a_value_out_of_range_is_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"MENAGERIE_{name}", value)
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings()
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().workers = 2
