@@ -19,6 +19,7 @@ from PIL import (
     MpoImagePlugin,  # noqa: F401
     PngImagePlugin,  # noqa: F401
     TiffImagePlugin,  # noqa: F401
+    UnidentifiedImageError,
     WebPImagePlugin,  # noqa: F401
 )
 
@@ -67,16 +68,10 @@ def open_image(data: bytes, *, max_pixels: int) -> Image.Image:
         raise ImageUnreadable("the data is not an image in a supported format")
     with decode_errors(name):
         image = Image.open(BytesIO(data), formats=[name])
-    _check_size(image, max_pixels)
-    return image
-
-
-def _check_size(image: Image.Image, max_pixels: int) -> None:
     width, height = image.size
-    if width < 1 or height < 1:
-        raise ImageDamaged(f"the image says that it is {width} x {height} px")
     if width * height > max_pixels:
         raise ImageTooLarge(f"the image has {width} x {height} px; at most {max_pixels} pixels are decoded")
+    return image
 
 
 @contextmanager
@@ -86,5 +81,7 @@ def decode_errors(name: str | None) -> Iterator[None]:
         yield
     except MemoryError as error:
         raise ImageTooLarge(f"the {name} image needs more memory than there is") from error
+    except UnidentifiedImageError as error:  # its text is the address of a buffer
+        raise ImageDamaged(f"the header of the {name} image does not read") from error
     except DECODE_ERRORS as error:
         raise ImageDamaged(f"the {name} image does not decode: {error}") from error

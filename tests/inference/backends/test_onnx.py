@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 
 from menagerie_inference.backends import load_backend
 from menagerie_inference.errors import ManifestError, ModelUnavailable
@@ -73,6 +74,16 @@ def test_other_outputs_than_the_manifests_are_refused(
 def test_another_input_size_than_the_manifests_is_refused(manifest: Manifest) -> None:
     with pytest.raises(ManifestError, match=r"model\.onnx: .*invalid dimensions.*Got: 7 Expected: 6"):
         load_backend(replace(manifest, input=InputSpec(7, 4)), threads=1)
+
+
+def test_a_graph_of_two_inputs_is_refused(manifest: Manifest) -> None:
+    images = [helper.make_tensor_value_info(name, TensorProto.UINT8, ["n", 4, 6, 3]) for name in ("a", "b")]
+    mean = helper.make_tensor_value_info("mean", TensorProto.UINT8, ["n", 4, 6, 3])
+    graph = helper.make_graph([helper.make_node("Max", ["a", "b"], ["mean"])], "two", images, [mean])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    manifest.files[0].path.write_bytes(model.SerializeToString())
+    with pytest.raises(ManifestError, match=r"the inputs \['a', 'b'\], not a single one"):
+        load_backend(manifest, threads=1)
 
 
 def test_a_file_that_is_no_graph_is_refused(manifest: Manifest) -> None:

@@ -168,6 +168,30 @@ async def test_a_caller_who_leaves_in_mid_run_harms_no_neighbour(model: Model) -
         assert batcher.statistics().completed == 2
 
 
+async def test_a_caller_who_leaves_as_its_batch_is_gathered_is_not_run(model: Model) -> None:
+    async with Batcher(model) as batcher:
+        (leaves,) = start(batcher, images(1))
+        await asyncio.sleep(0)  # queued; the batcher wakes before the caller does
+        leaves.cancel()
+        await asyncio.wait([leaves])
+        assert batcher.statistics().cancelled == 1
+    assert model.batches == []
+
+
+async def test_a_caller_who_leaves_a_batch_that_fails_is_not_run_again(model: Model) -> None:
+    model.hold()
+    async with Batcher(model) as batcher:
+        bad, leaves, stays = start(batcher, images(1, 255), images(2, 2), images(3, 3))
+        await model.entered()
+        leaves.cancel()
+        model.free()
+        assert (await stays)["sum"].tolist() == [36, 36, 36]
+        await asyncio.wait([bad, leaves])
+        assert bad.exception() is not None
+        assert batcher.statistics().failed == 3
+    assert [len(batch) for batch in model.batches] == [6, 1, 3]
+
+
 async def test_a_deadline_that_passes_in_the_queue(model: Model) -> None:
     policy = BatchPolicy(max_batch=8)
     loop = asyncio.get_running_loop()

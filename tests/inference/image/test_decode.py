@@ -57,8 +57,14 @@ def test_a_photo_is_turned_upright(
     assert np.abs(decoded.pixels.astype(int) - np.asarray(picture)).mean() < 4
 
 
+# An orientation that is a text: Exif's type 2 in place of 3.
+TEXT_ORIENTATION = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x02\0\0\0\x01\0\x06\0\0\0\0\0\0"
+
+
 @quiet
-@pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0garbage" * 9])
+@pytest.mark.parametrize(
+    "exif", [TEXT_ORIENTATION, b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0garbage" * 9]
+)
 def test_damaged_metadata_does_not_spoil_the_pixels(
     exif: bytes, picture: Image.Image, encode: Callable[..., bytes]
 ) -> None:
@@ -107,6 +113,13 @@ def test_a_bomb_is_refused_by_its_header(side: int) -> None:
         decode(data, SPEC)
     with pytest.raises(ImageDamaged):  # past the limit it is found that there are no pixels
         decode(data[:-20], SPEC, max_pixels=2**40)
+
+
+def test_an_image_without_pixels_is_damaged(encode: Callable[..., bytes]) -> None:
+    data = bytearray(encode(Image.new("RGB", (1, 1)), "bmp"))
+    data[18:22] = bytes(4)  # the width, in the BITMAPINFOHEADER
+    with pytest.raises(ImageDamaged, match="0 x 1"):
+        decode(bytes(data), SPEC)
 
 
 def test_the_result_is_not_shared_with_anything(picture: Image.Image, encode: Callable[..., bytes]) -> None:
