@@ -101,24 +101,36 @@ def test_the_limit_is_on_pixels_and_exact(name: str, encode: Callable[..., bytes
         decode(data, SPEC, max_pixels=1199)
 
 
-@pytest.mark.parametrize(
-    "side", [10_000, 60_000]
-)  # Pillow itself would warn of the one, and refuse the other
+def _empty_png(side: int) -> bytes:
+    """Write a PNG that promises side x side px, and holds none."""
+    chunks = ((b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(b"")))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+
+
+# Pillow itself would warn of the one, and refuse the other.
+@pytest.mark.parametrize("side", [10_000, 60_000])
 def test_a_bomb_is_refused_by_its_header(side: int) -> None:
-    header = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    head = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
-    pixels = b"IDAT" + zlib.compress(b"")
-    data = head + struct.pack(">I", len(pixels) - 4) + pixels + struct.pack(">I", zlib.crc32(pixels))
-    with pytest.raises(ImageTooLarge):
-        decode(data, SPEC)
-    with pytest.raises(ImageDamaged):  # past the limit it is found that there are no pixels
-        decode(data[:-20], SPEC, max_pixels=2**40)
+    with pytest.raises(ImageTooLarge, match=f"{side} x {side} px; at most 50000000"):
+        decode(_empty_png(side), SPEC)
+
+
+def test_the_callers_limit_is_the_only_one() -> None:
+    with pytest.raises(ImageDamaged):  # it came as far as the missing pixels
+        decode(_empty_png(10_000), SPEC, max_pixels=10_000**2)
+
+
+def test_an_image_that_no_memory_holds_is_too_large() -> None:
+    with pytest.raises(ImageTooLarge, match="memory"):
+        decode(_empty_png(2**31 - 1), SPEC, max_pixels=2**62)
 
 
 def test_an_image_without_pixels_is_damaged(encode: Callable[..., bytes]) -> None:
     data = bytearray(encode(Image.new("RGB", (1, 1)), "bmp"))
     data[18:22] = bytes(4)  # the width, in the BITMAPINFOHEADER
-    with pytest.raises(ImageDamaged, match="0 x 1"):
+    with pytest.raises(ImageDamaged, match="the header of the bmp image"):
         decode(bytes(data), SPEC)
 
 
