@@ -1,0 +1,37 @@
+"""The limit that a server can approach and not pass: a plain loop over decoding and running the model."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from menagerie_inference.backends import load_backend
+from menagerie_inference.image import DEFAULT_MAX_PIXELS, decode
+from menagerie_inference.registry import EMBEDDED, Registry
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How many images a second the loop does, and how much of the processors each costs."""
+
+    per_second: float
+    cpu_milliseconds: float
+
+
+def plain_loop(photo: bytes, *, threads: int, images: int) -> Limit:
+    """Decode and run in this many threads, as many as the server's model has instances, one core each."""
+    manifest = Registry.for_profile(EMBEDDED).manifest_for("species")
+    backend = load_backend(manifest, threads=1)
+
+    def loop(count: int) -> None:
+        for _ in range(count):
+            backend.run(decode(photo, manifest.input, max_pixels=DEFAULT_MAX_PIXELS).pixels[None])
+
+    loop(5)
+    with ThreadPoolExecutor(threads) as pool:
+        started, cpu = time.perf_counter(), time.process_time()
+        list(pool.map(loop, [images // threads] * threads))
+        seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+    done = images // threads * threads
+    return Limit(done / seconds, cpu / done * 1000)

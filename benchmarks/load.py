@@ -1,0 +1,105 @@
+"""Load: a number of callers, each with one request under way at a time, over REST and over gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from menagerie.species.v1 import species_pb2 as pb
+from menagerie.species.v1 import species_pb2_grpc
+from menagerie.type.v1.image_pb2 import Image
+
+if TYPE_CHECKING:
+    import grpc
+
+Call = Callable[[], Awaitable[None]]
+
+WARM_UP_CALLS = 20
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run of calls gave: how many a second, and how long each took."""
+
+    per_second: float
+    milliseconds: np.ndarray
+
+    def percentile(self, share: float) -> float:
+        """Return the latency that this share of the calls stayed within, in milliseconds."""
+        return float(np.percentile(self.milliseconds, share))
+
+
+async def measure(callers: list[Call], *, calls: int) -> Result:
+    """Make this many calls, shared by the callers, after some that do not count."""
+    await _run(callers, WARM_UP_CALLS)
+    started = time.perf_counter()
+    durations = await _run(callers, calls)
+    return Result(calls / (time.perf_counter() - started), np.array(durations) * 1000)
+
+
+async def _run(callers: list[Call], calls: int) -> list[float]:
+    durations: list[float] = []
+    remaining = iter(range(calls))
+
+    async def keep_calling(call: Call) -> None:
+        for _ in remaining:
+            started = time.perf_counter()
+            await call()
+            durations.append(time.perf_counter() - started)
+
+    async with asyncio.TaskGroup() as tasks:
+        for call in callers:
+            tasks.create_task(keep_calling(call))
+    return durations
+
+
+class RestCaller:
+    """A caller over one HTTP/1.1 connection; it writes bytes made beforehand, to cost little itself."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._request = request
+
+    @classmethod
+    async def connect(cls, port: int, path: str, photo: bytes) -> RestCaller:
+        """Open the connection."""
+        body = b'--b\r\nContent-Disposition: form-data; name="file"; filename="photo.jpg"\r\n'
+        body += b"Content-Type: image/jpeg\r\n\r\n" + photo + b"\r\n--b--\r\n"
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+        request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+        return cls(*await asyncio.open_connection("127.0.0.1", port), request)
+
+    async def __call__(self) -> None:
+        """Make one call.
+
+        Raises:
+            RuntimeError: when it is not answered with 200.
+        """
+        self._writer.write(self._request)
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+        body = await self._reader.readexactly(length)
+        if not head.startswith(b"HTTP/1.1 200 "):
+            raise RuntimeError(f"{head!r} {body!r}")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._writer.close()
+
+
+class GrpcCaller:
+    """A caller over gRPC; callers share a channel."""
+
+    def __init__(self, channel: grpc.aio.Channel, photo: bytes) -> None:
+        self._stub: species_pb2_grpc.SpeciesServiceAsyncStub = species_pb2_grpc.SpeciesServiceStub(channel)
+        self._request = pb.UploadFileRequest(image=Image(content=photo, filename="photo.jpg"))
+
+    async def __call__(self) -> None:
+        """Make one call."""
+        await self._stub.UploadFile(self._request)

@@ -1,0 +1,35 @@
+"""The rows that a benchmark gives: printed as a table, and written to build/bench.json."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+FILE = Path("build/bench.json")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A figure; where there is a limit, measured in the same run or promised, their ratio too."""
+
+    name: str
+    value: float
+    unit: str
+    limit: float | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        """The value as a share of its limit."""
+        return None if self.limit is None else self.value / self.limit
+
+
+def write(rows: list[Row]) -> None:
+    """Print the rows, and write them to the file."""
+    print(f"{'':44}{'value':>10}  {'unit':12}{'limit':>9}{'ratio':>8}")
+    for row in rows:
+        limit = "" if row.limit is None else f"{row.limit:.1f}"
+        ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+        print(f"{row.name:44}{row.value:10.1f}  {row.unit:12}{limit:>9}{ratio:>8}")
+    FILE.parent.mkdir(exist_ok=True)
+    FILE.write_text(json.dumps([asdict(row) | {"ratio": row.ratio} for row in rows], indent=2))
