@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from typing import TYPE_CHECKING, Any
-
-import grpc
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from menagerie.species.v1 import species_pb2 as pb
 from menagerie.species.v1 import species_pb2_grpc
@@ -20,11 +18,12 @@ from menagerie_server.uploads import Form, read_form
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    import grpc
     from menagerie_inference.domains.species import SpeciesIdentifier, SpeciesResult
 
     from menagerie_server.loading import Loading
 
-Context = grpc.aio.ServicerContext[Any, Any]
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 SERVICE = "Atlas Backend"
 API_VERSION = "1.0.0"

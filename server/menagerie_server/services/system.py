@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import grpc
 from google.api.httpbody_pb2 import HttpBody
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -17,9 +16,11 @@ from menagerie_server.metrics import exposition
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import grpc
+
     from menagerie_server.loading import Loading
 
-Context = grpc.aio.ServicerContext[Any, Any]
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class SystemService(system_pb2_grpc.SystemServiceServicer):
