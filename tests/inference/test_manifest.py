@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import ValidationError
 
 from menagerie_inference.errors import ManifestError
 from menagerie_inference.image import InputSpec
-from menagerie_inference.manifest import OutputSpec, load_manifest
+from menagerie_inference.manifest import ModelFile, OutputSpec, load_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +68,15 @@ def test_a_link_out_of_the_folder_is_refused(manifest_path: Path, tmp_path: Path
     model.symlink_to(tmp_path / "elsewhere.onnx")
     with pytest.raises(ManifestError, match="outside"):
         load_manifest(manifest_path)
+
+
+def test_a_program_names_its_files_as_it_likes(tmp_path: Path) -> None:
+    path = tmp_path / "empty"
+    path.touch()
+    file = ModelFile(path, hashlib.sha256(b"").hexdigest(), "Apache-2.0")
+    assert file.path == path
+    with pytest.raises(ValidationError, match="empty has the SHA-256"):
+        ModelFile(path, hashlib.sha256(b"other").hexdigest(), "Apache-2.0")
 
 
 def test_labels_that_no_hash_vouches_for_are_refused(edit: Callable[[str, str], Path]) -> None:

@@ -91,7 +91,10 @@ def _load(manifest: Manifest, threads: int) -> onnxruntime.InferenceSession:
 
 
 def _providers() -> list[str]:
-    return [name for name in (_CUDA, _CPU) if name in onnxruntime.get_available_providers()]
+    if _CUDA not in onnxruntime.get_available_providers():
+        return [_CPU]
+    onnxruntime.preload_dlls()  # finds the CUDA libraries that pip installed
+    return [_CUDA, _CPU]
 
 
 def _check_names(manifest: Manifest, session: onnxruntime.InferenceSession) -> None:

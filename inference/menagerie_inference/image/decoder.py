@@ -96,5 +96,4 @@ class ImageDecoder:
     def _finish(self, work: asyncio.Future[DecodedImage]) -> None:
         self._running -= 1
         self._slots.release()
-        if not work.cancelled():
-            work.exception()  # seen, even if the caller left: asyncio would report it as never retrieved
+        work.exception()  # seen, even if the caller left: asyncio would report it as never retrieved

@@ -97,6 +97,15 @@ def test_an_unknown_backend_is_refused(manifest: Manifest) -> None:
         load_backend(replace(manifest, backend="abacus"), threads=1)
 
 
+def test_a_backend_that_is_not_installed_is_named(
+    manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "menagerie_inference.backends.onnx", raising=False)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)  # as Python marks what cannot be imported
+    with pytest.raises(ManifestError, match=r"needs the extra \[onnx\]"):
+        load_backend(manifest, threads=1)
+
+
 def test_a_backend_is_imported_only_when_it_is_asked_for() -> None:
     program = """
 import sys

@@ -261,6 +261,21 @@ async def test_closing_finishes_what_runs_and_fails_what_waits(model: Model) -> 
         await batcher.submit(images(1))
 
 
+async def test_a_caller_who_leaves_as_the_batcher_closes(model: Model) -> None:
+    model.hold()
+    async with Batcher(model) as batcher:
+        (running,) = start(batcher, images(1))
+        await model.entered()
+        (leaves,) = start(batcher, images(2))
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_soon(model.free)
+        leaves.cancel()
+    await running
+    await asyncio.wait([leaves])
+    assert leaves.cancelled()
+    assert batcher.statistics().queued == 0
+
+
 async def test_closing_leaves_no_task_and_no_thread(model: Model) -> None:
     async with Batcher(model, BatchPolicy(instances=2)) as batcher:
         await asyncio.gather(*start(batcher, *(images(8) for _ in range(9))))
