@@ -1,0 +1,187 @@
+"""Starts that fail say why, and leave nothing running; starts that were broken off can be repeated."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.support.database import running_database
+from tests.support.disk import small_disk
+from tests.support.processes import children, command_line, descendants, living, wait_until
+from tests.support.server_process import ServerProcess, ending
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[ServerProcess]:
+    with ending(ServerProcess(folder / "data")) as server:
+        yield server
+
+
+def refusal(server: ServerProcess) -> str:
+    """Return what a server says that does not start, once everything has ended."""
+    server.launch()
+    seen: set[int] = set()
+    wait_until(lambda: _ended(server, seen), "the end of the start")
+    assert living(seen) == set()
+    assert server.wait() == 1
+    assert "Traceback" not in server.output()
+    return server.output()
+
+
+def _ended(server: ServerProcess, seen: set[int]) -> bool:
+    seen |= descendants(server.pid)
+    return server.process is not None and server.process.poll() is not None
+
+
+def test_a_port_that_is_taken_is_named(server: ServerProcess) -> None:
+    with socket.create_server(("127.0.0.1", server.species_port)):
+        assert (
+            f"The species API (MENAGERIE_SPECIES_PORT) cannot listen on 127.0.0.1, port {server.species_port}"
+            in (refusal(server))
+        )
+    assert not (server.folder / "postgres").exists()
+
+
+def test_a_folder_of_someone_else_is_not_touched(server: ServerProcess) -> None:
+    server.folder.mkdir()
+    (server.folder / "thesis.tex").write_text("chapter 1")
+
+    assert "is not a data folder of Menagerie" in refusal(server)
+    assert [entry.name for entry in server.folder.iterdir()] == ["thesis.tex"]
+
+
+def test_another_versions_data_is_refused_with_the_way_to_upgrade_it(server: ServerProcess) -> None:
+    data = server.folder / "postgres" / "data"
+    data.mkdir(parents=True)
+    (data / "PG_VERSION").write_text("17\n")
+    (server.folder / "menagerie.lock").touch()
+
+    said = refusal(server)
+    assert "was written by PostgreSQL 17; this server runs PostgreSQL 18" in said
+    assert re.search(rf"/pg_upgrade --old-bindir=.* --old-datadir={data} --new-datadir=", said)
+    assert [entry.name for entry in data.iterdir()] == ["PG_VERSION"]
+
+
+def test_a_worker_that_cannot_start_ends_the_start(server: ServerProcess) -> None:
+    server.environment = {"MENAGERIE_MODELS_DIR": "/nonexistent"}
+    server.launch()
+
+    assert server.wait() == 1
+    assert "worker 0 ended with exit code 1 before the server was ready." in server.output()
+
+
+def test_a_start_that_takes_too_long_is_given_up(server: ServerProcess) -> None:
+    server.environment = {"MENAGERIE_READY_SECONDS": "0.001"}
+
+    assert "Not ready after 0.001 seconds: PostgreSQL." in refusal(server)
+
+
+def test_settings_that_make_no_sense(server: ServerProcess) -> None:
+    server.environment = {"MENAGERIE_WORKERS": "none"}
+
+    assert "workers" in refusal(server)
+
+
+def test_a_start_that_is_killed_halfway_can_be_repeated(server: ServerProcess) -> None:
+    server.launch()
+    wait_until((server.folder / "postgres.partial" / "data" / "base").exists, "half a cluster")
+    server.signal(signal.SIGKILL)
+    server.wait()
+    assert not (server.folder / "postgres").exists()
+
+    server.start()
+    assert server.is_ready()
+    assert not (server.folder / "postgres.partial").exists()
+
+
+def test_a_start_can_be_stopped(server: ServerProcess) -> None:
+    server.launch()
+    wait_until(lambda: server.child("postgres") != 0, "PostgreSQL")
+    started = descendants(server.pid)
+
+    assert server.stop() == 0
+    assert living(started) == set()
+    assert "Traceback" not in server.output()
+
+
+def test_a_deep_folder(folder: Path) -> None:
+    deep = folder / ("d" * 100)
+    with ending(ServerProcess(deep / "data")) as server:
+        deep.mkdir()
+        server.start()
+
+        assert server.is_ready()
+        assert server.stop() == 0
+
+
+def test_a_full_disk_leaves_no_half_cluster(folder: Path) -> None:
+    with small_disk(folder, mebibytes=256) as disk, ending(ServerProcess(folder / "data")) as server:
+        disk.fill(leave_mebibytes=20)
+        assert re.search(r"it takes about 40 MiB, and its disk has (19|20) MiB left", refusal(server))
+        assert [entry.name for entry in server.folder.iterdir()] == ["menagerie.lock"]
+
+        disk.free()
+        server.start()
+        assert server.is_ready()
+
+
+def test_models_answer_while_the_disk_is_full(folder: Path) -> None:
+    with small_disk(folder, mebibytes=256) as disk, ending(ServerProcess(folder / "data")) as server:
+        server.start()
+        disk.fill()
+
+        assert server.is_ready()
+        assert server.identify() == 200
+
+
+def test_an_external_database(server: ServerProcess, folder: Path) -> None:
+    with running_database(folder / "database") as url:
+        server.environment = {"MENAGERIE_DATABASE_URL": url}
+        server.start()
+
+        assert server.is_ready()
+        assert server.child("postgres") == 0
+        assert server.stop() == 0
+
+
+def test_models_answer_while_an_external_database_is_away(server: ServerProcess) -> None:
+    server.environment = {"MENAGERIE_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
+    server.start()
+
+    assert "database unavailable" in server.output()
+    assert server.identify() == 200
+    assert server.stop() == 0
+
+
+def test_without_root(folder: Path) -> None:
+    nobody = 65534
+    (folder / "own").mkdir()
+    prefix: tuple[str, ...] = ()
+    if os.geteuid() == 0:
+        os.chown(folder / "own", nobody, nobody)
+        # The interpreter may lie in root's own folder: it may be read, and nothing else is added.
+        capability = "+dac_read_search"
+        prefix = (
+            *("setpriv", f"--reuid={nobody}", f"--regid={nobody}", "--clear-groups"),
+            *(f"--inh-caps={capability}", f"--ambient-caps={capability}"),
+        )
+    with ending(ServerProcess(folder / "own" / "data", prefix=prefix)) as server:
+        server.log = folder / "own.log"
+        server.start()
+
+        assert server.is_ready()
+        assert {owner(child) for child in {server.pid, *children(server.pid)}} == {owner(server.pid)} != {0}
+        assert server.stop() == 0
+
+
+def owner(process: int) -> int:
+    assert command_line(process)
+    return Path(f"/proc/{process}").stat().st_uid

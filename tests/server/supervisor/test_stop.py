@@ -1,0 +1,95 @@
+"""Stopping while requests run: what was accepted is answered, unless someone is in a hurry."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from tests.support.processes import HANG_GUARD_SECONDS, descendants, living, wait_until
+from tests.support.server_process import ServerProcess, ending
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class HalfRequest:
+    connection: socket.socket
+    rest: bytes
+
+    def finish(self) -> int:
+        """Send what is missing, and return the status of the answer."""
+        self.connection.sendall(self.rest)
+        with self.connection.makefile("rb") as answer:
+            return int(answer.readline().split()[1])
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[ServerProcess]:
+    with ending(ServerProcess(folder / "data", environment={"MENAGERIE_DRAIN_SECONDS": "600"})) as server:
+        server.start()
+        yield server
+
+
+@contextmanager
+def half_a_request(server: ServerProcess) -> Iterator[HalfRequest]:
+    """Yield a connection whose request Envoy has begun to read, and cannot finish."""
+    request = server.photo_request()
+    head = [
+        f"POST {request.url.path} HTTP/1.1",
+        *(f"{name}: {value}" for name, value in request.headers.items()),
+    ]
+    address = ("127.0.0.1", server.species_port)
+    with socket.create_connection(address, timeout=HANG_GUARD_SECONDS) as connection:
+        body = request.read()
+        connection.sendall("\r\n".join([*head, "", ""]).encode("ascii") + body[:100])
+        wait_until(lambda: active_requests(server) == 1, "the request at Envoy")
+        yield HalfRequest(connection, body[100:])
+
+
+def ask_envoy(server: ServerProcess, path: str) -> httpx.Response:
+    transport = httpx.HTTPTransport(uds=str(server.folder / "envoy" / "admin.sock"))
+    with httpx.Client(transport=transport, base_url="http://envoy") as admin:
+        return admin.get(path)
+
+
+def active_requests(server: ServerProcess) -> int:
+    text = ask_envoy(server, "/stats?filter=^http.species.downstream_rq_active$").text
+    return int(text.rpartition(":")[2])
+
+
+def is_draining(server: ServerProcess) -> bool:
+    return bool(ask_envoy(server, "/server_info").json()["state"] == "DRAINING")
+
+
+def test_a_request_that_runs_is_answered(server: ServerProcess) -> None:
+    with half_a_request(server) as request:
+        server.signal(signal.SIGTERM)
+        wait_until(lambda: is_draining(server), "the drain")
+
+        assert request.finish() == 200
+    assert server.wait() == 0
+
+
+def test_a_second_signal_hurries(server: ServerProcess) -> None:
+    started = descendants(server.pid)
+    with half_a_request(server):
+        server.signal(signal.SIGTERM)
+        wait_until(lambda: is_draining(server), "the drain")
+        server.signal(signal.SIGTERM)
+
+        assert server.wait() == 0
+    assert living(started) == set()
+
+
+def test_ctrl_c_is_a_stop(server: ServerProcess) -> None:
+    server.signal(signal.SIGINT)
+
+    assert server.wait() == 0
+    assert "Traceback" not in server.output()

@@ -1,0 +1,115 @@
+"""Faults of a server that runs: what is killed comes back, and nothing accepted is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from tests.support.folders import open_folder
+from tests.support.processes import children, command_line, descendants, living, session, wait_until
+from tests.support.server_process import ServerProcess, ending
+
+from menagerie_server.supervisor.cluster import Cluster
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+CHILDREN: dict[str, Callable[[ServerProcess], int]] = {
+    "worker 0": lambda server: server.worker(0),
+    "worker 1": lambda server: server.worker(1),
+    "envoy": lambda server: server.child("envoy"),
+    "postgres": lambda server: server.child("postgres"),
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ServerProcess]:
+    with open_folder() as folder, ending(ServerProcess(folder / "data", workers=2)) as server:
+        server.start()
+        yield server
+
+
+def database_answers(server: ServerProcess) -> bool:
+    cluster = Cluster(server.folder / "postgres")
+    try:
+        with psycopg.connect(
+            host=str(cluster.folder / "socket"),
+            user="menagerie",
+            dbname="postgres",
+            password=cluster.password(),
+        ) as connection:
+            return (
+                connection.execute("SELECT version_num FROM menagerie.alembic_version").fetchone() is not None
+            )
+    except psycopg.OperationalError:
+        return False
+
+
+def test_everything_answers_when_the_server_says_so(server: ServerProcess) -> None:
+    assert server.is_ready()
+    assert database_answers(server)
+
+
+def test_each_child_runs_in_a_session_of_its_own(server: ServerProcess) -> None:
+    started = {name: find(server) for name, find in CHILDREN.items()}
+
+    assert {name: session(child) for name, child in started.items()} == started
+
+
+def test_no_password_on_a_command_line_or_in_the_log(server: ServerProcess) -> None:
+    password = Cluster(server.folder / "postgres").password()
+    command_lines = [" ".join(command_line(child)) for child in children(server.pid)]
+
+    assert all(password not in text for text in [*command_lines, server.output()])
+
+
+@pytest.mark.parametrize("name", CHILDREN)
+def test_a_killed_child_comes_back_and_answers(server: ServerProcess, name: str) -> None:
+    find = CHILDREN[name]
+    killed = find(server)
+    os.kill(killed, signal.SIGKILL)
+
+    wait_until(lambda: find(server) not in {0, killed}, f"a new {name}")
+    wait_until(server.is_ready, "readiness")
+    wait_until(lambda: database_answers(server), "the database")
+
+
+def test_models_answer_while_the_database_is_down(server: ServerProcess) -> None:
+    postgres = server.child("postgres")
+    os.kill(postgres, signal.SIGSTOP)
+    try:
+        assert server.identify() == 200
+    finally:
+        os.kill(postgres, signal.SIGCONT)
+
+
+def test_a_second_start_is_refused(server: ServerProcess) -> None:
+    with ending(ServerProcess(server.folder, workers=2)) as second:
+        second.log = server.folder.with_name("second.log")
+        second.launch()
+
+        assert second.wait() == 1
+        assert f"in use by the server with process id {server.pid}" in second.output()
+    assert server.is_ready()
+
+
+def test_a_killed_supervisor_leaves_nothing_and_a_new_one_starts(server: ServerProcess) -> None:
+    started = descendants(server.pid)
+    server.signal(signal.SIGKILL)
+    server.wait()
+    server.start()
+
+    assert living(started) == set()
+    assert server.is_ready()
+    assert database_answers(server)
+
+
+def test_a_stop_is_clean(server: ServerProcess) -> None:
+    started = descendants(server.pid)
+
+    assert server.stop() == 0
+    assert living(started) == set()
+    assert not server.is_ready()
