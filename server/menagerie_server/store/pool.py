@@ -23,8 +23,8 @@ WAIT_SECONDS = 5.0
 WAITING_PER_CONNECTION = 16
 """How many callers may wait for each connection; more are refused at once."""
 
-INSUFFICIENT_RESOURCES = "53"
-"""The class of SQLSTATE codes that tells of a full disk, or of too many connections."""
+OUTAGES = ("08", "53", "57P")
+"""PostgreSQL, appendix A, the SQLSTATE codes that begin so: connection lost, disk full, shut down."""
 
 
 class Database:
@@ -71,10 +71,11 @@ class Database:
         except (PoolTimeout, PoolClosed, TooManyRequests) as error:
             raise StoreUnavailable("The database has no connection to give.") from error
         except psycopg.OperationalError as error:
-            if not _is_outage(error, connection):
+            if not _is_outage(error):
                 raise
             raise StoreUnavailable("The database broke off, or has no room left.") from error
 
 
-def _is_outage(error: psycopg.OperationalError, connection: AsyncConnection[TupleRow]) -> bool:
-    return connection.closed or (error.sqlstate or "").startswith(INSUFFICIENT_RESOURCES)
+def _is_outage(error: psycopg.OperationalError) -> bool:
+    # A connection that breaks off does not say why.
+    return error.sqlstate is None or error.sqlstate.startswith(OUTAGES)

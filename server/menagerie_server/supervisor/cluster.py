@@ -123,8 +123,8 @@ async def _initdb(cluster: Cluster, binaries: Binaries, account: Account, lock: 
     if code != 0:
         free = shutil.disk_usage(cluster.folder).free // MEBIBYTE
         raise ClusterError(
-            f"PostgreSQL's data cannot be made in {cluster.folder.parent}; it takes about {NEW_MEBIBYTES} MiB, "
-            f"and its disk has {free} MiB left.\n{output.strip()}"
+            f"PostgreSQL's data cannot be made in {cluster.folder.parent}; it takes about "
+            f"{NEW_MEBIBYTES} MiB, and its disk has {free} MiB left.\n{output.strip()}"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,14 +25,14 @@ ADMIN_PREFIX = "http.admin."
 log = structlog.get_logger()
 
 
-async def drain(admin_socket: Path, grace: Grace) -> None:
-    """Tell Envoy to drain, and return once no request or stream runs, or grace has ended."""
+async def drain(admin_socket: Path, grace: Grace, *, limit_seconds: float) -> None:
+    """Tell Envoy to drain, and return once no request or stream runs, or the time is over."""
     transport = httpx.AsyncHTTPTransport(uds=str(admin_socket))
     async with httpx.AsyncClient(
         transport=transport, base_url="http://envoy", timeout=ADMIN_SECONDS
     ) as admin:
         try:
-            async with grace.limit():
+            async with grace.limit(), asyncio.timeout(limit_seconds):
                 await admin.post("/healthcheck/fail")
                 await admin.post("/drain_listeners?graceful")
                 await until(partial(_is_idle, admin), pause_seconds=POLL_SECONDS)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from menagerie_server.settings import Settings
     from menagerie_server.supervisor.child import Program
 
+EXIT_SECONDS = 5.0
+"""What a child may take to exit once the time for its last calls is over."""
+
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     """Run the whole server until a signal asks it to stop; `announce` gets the text of what answers where.
@@ -48,7 +51,7 @@ class Supervisor:
         self._settings = settings
         self._lock = lock
         self._established = asyncio.Event()
-        self._grace = Grace(settings.drain_seconds)
+        self._grace = Grace(settings.drain_seconds + EXIT_SECONDS)
         self._signals = StopSignals(established=self._established, grace=self._grace)
 
     async def run(self, announce: Callable[[str], None]) -> None:
@@ -59,7 +62,7 @@ class Supervisor:
                     self._established.set()
                     announce(announcement.announcement(self._settings))
                     await self._signals.asked.wait()
-                    await drain(admin_socket, self._grace)
+                    await drain(admin_socket, self._grace, limit_seconds=self._settings.drain_seconds)
             except asyncio.CancelledError:
                 if not self._signals.asked.is_set():
                     raise
