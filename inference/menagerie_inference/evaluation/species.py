@@ -1,0 +1,86 @@
+"""Measures the species model: python -m menagerie_inference.evaluation.species FOLDER.
+
+FOLDER holds photographs and their labels.csv; `read_labels()` says what is in it. Each photograph takes the
+path that it takes in the server, and top-1 and top-5 are over the classes that a user gets. By the rule of
+`ClassNames.match()` a class counts as the animal that the label names. The embedded model's int8 ranges were
+set on the project's tests/photos, without their labels: measure on other photographs, too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from menagerie_inference.domains.species import SpeciesIdentifier
+from menagerie_inference.engine.local import LocalEngine
+from menagerie_inference.evaluation.class_names import read_class_names
+from menagerie_inference.evaluation.labels import read_labels
+from menagerie_inference.evaluation.metrics import Outcome
+from menagerie_inference.evaluation.report import Report
+from menagerie_inference.image import ImageDecoder
+from menagerie_inference.registry import EMBEDDED, Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from menagerie_inference.domains.species import SpeciesResult
+    from menagerie_inference.evaluation.class_names import ClassNames
+    from menagerie_inference.evaluation.labels import LabelledPhoto
+
+# The names that SpeciesNet gives to all that is no animal; the last is its answer when it has none.
+_OTHER_KINDS: Final = {"human": "human", "vehicle": "vehicle", "blank": "blank", "no cv result": "unknown"}
+
+
+def main() -> None:
+    """Print the report of a folder."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, help="photographs with their labels.csv")
+    parser.add_argument("--profile", default=EMBEDDED, help="embedded, or a folder of models")
+    arguments = parser.parse_args()
+    sys.stdout.write(f"{asyncio.run(evaluate(arguments.folder, arguments.profile))}\n")
+
+
+async def evaluate(folder: Path, profile: str = EMBEDDED) -> Report:
+    """Identify all photographs of a folder, one after the other, and report what came of it.
+
+    Raises as `read_labels()`, `Registry`, `LocalEngine.load()` and `SpeciesIdentifier.identify()` do.
+    """
+    photos = read_labels(folder)
+    manifest = Registry.for_profile(profile).manifest_for("species")
+    names = read_class_names(manifest)
+    async with ImageDecoder(threads=1) as decoder, LocalEngine() as engine:
+        identifier = SpeciesIdentifier(await engine.load(manifest), decoder)
+        outcomes = [
+            judge(photo, await identifier.identify(photo.path.read_bytes()), names) for photo in photos
+        ]
+    return Report(manifest.identity, folder, tuple(outcomes))
+
+
+def judge(photo: LabelledPhoto, result: SpeciesResult, names: Mapping[str, ClassNames]) -> Outcome:
+    """Hold an answer against the label of its photograph."""
+    accepted = (
+        place
+        for place, one in enumerate(result.top_classes, start=1)
+        if one.label_raw in names and names[one.label_raw].match(photo.targets)
+    )
+    return Outcome(
+        photo=photo,
+        predicted_kind=predicted_kind(result.prediction),
+        animal_detected=any(detection.label == "animal" for detection in result.detections),
+        names=tuple(one.display_name for one in result.top_classes),
+        rank=next(accepted, None),
+    )
+
+
+def predicted_kind(prediction: str) -> str:
+    """Tell the kind of a full label by its last name: each that is no other kind's is an animal's."""
+    return _OTHER_KINDS.get(prediction.rpartition(";")[2], "animal")
+
+
+if __name__ == "__main__":
+    main()
