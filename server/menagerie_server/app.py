@@ -20,6 +20,7 @@ from menagerie_inference.domains.species import SpeciesIdentifier
 from menagerie.species.v1 import species_pb2_grpc
 from menagerie.system.v1 import system_pb2_grpc
 from menagerie_envoy.apis import SPECIES, SYSTEM
+from menagerie_inference.batching import BatchPolicy
 from menagerie_inference.engine.local import LocalEngine
 from menagerie_inference.image import ImageDecoder
 from menagerie_inference.registry import Registry
@@ -63,7 +64,10 @@ class Worker:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
         async with AsyncExitStack() as stack:
             decoder = await stack.enter_async_context(ImageDecoder(threads=self._cores))
-            engine = await stack.enter_async_context(LocalEngine(cores=self._cores, observe=batch_observer))
+            # One instance a core, one thread each: two runs side by side beat one run on two cores.
+            policy = BatchPolicy(instances=self._cores)
+            engine = LocalEngine(policy, cores=self._cores, observe=batch_observer)
+            await stack.enter_async_context(engine)
             server = await self._start()
             stack.push_async_callback(self._stop, server)
             await self._load(engine, decoder)

@@ -1,7 +1,7 @@
 """The Prometheus metrics of the server, added up over its workers.
 
-Where PROMETHEUS_MULTIPROC_DIR names a folder, as `menagerie serve` sets it, each worker keeps its values
-in files there, and any of them can answer for all.
+Where PROMETHEUS_MULTIPROC_DIR names a folder, as `menagerie serve` sets it, each worker keeps its values in
+files there, and any of them can answer for all. What a worker counted stays counted after its end.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from prometheus_client import (
     CollectorRegistry,
     Counter,
-    Gauge,
     Histogram,
     generate_latest,
     multiprocess,
@@ -29,9 +28,6 @@ BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
 CALLS = Counter("menagerie_calls_total", "Calls that have ended.", ["method", "code"])
 CALL_SECONDS = Histogram(
     "menagerie_call_seconds", "How long calls took, from their first byte here.", ["method"], buckets=SECONDS
-)
-CALLS_IN_PROGRESS = Gauge(
-    "menagerie_calls_in_progress", "Calls that run now.", ["method"], multiprocess_mode="livesum"
 )
 BATCH_IMAGES = Histogram(
     "menagerie_batch_images", "Images in a batch that a model ran.", ["model"], buckets=BATCH_SIZES

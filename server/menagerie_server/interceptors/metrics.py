@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from menagerie_server.interceptors._around import AroundInterceptor, Context
 from menagerie_server.interceptors.request_log import code_name
-from menagerie_server.metrics import CALL_SECONDS, CALLS, CALLS_IN_PROGRESS
+from menagerie_server.metrics import CALL_SECONDS, CALLS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,11 +21,8 @@ class MetricsInterceptor(AroundInterceptor):
     async def around(self, method: str, context: Context) -> AsyncIterator[None]:
         """Count the call when it has ended, however it ended."""
         started = time.perf_counter()
-        in_progress = CALLS_IN_PROGRESS.labels(method)
-        in_progress.inc()
         try:
             yield
         finally:
-            in_progress.dec()
             CALLS.labels(method, code_name(context)).inc()
             CALL_SECONDS.labels(method).observe(time.perf_counter() - started)

@@ -10,6 +10,7 @@ import menagerie_envoy
 from menagerie_envoy import SPECIES, Address, Edge
 from menagerie_server.supervisor import account
 from menagerie_server.supervisor.child import Program
+from menagerie_server.supervisor.errors import DataFolderError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,20 +35,31 @@ def addresses(settings: Settings) -> Mapping[str, Address]:
     return named
 
 
-def worker(index: int, database_url: str, lock: int) -> Program:
-    """Return the program of one worker. Only its environment holds the database's password."""
+def worker(index: int, database_url: str, metrics: str, lock: int) -> Program:
+    """Return the program of one worker; the workers add up their metrics in a folder that they share.
+
+    Only its environment holds the database's password.
+    """
     return Program(
         name=f"worker {index}",
         # -P: what lies in the current folder is not imported.
         command=(sys.executable, "-P", "-m", "menagerie_server.cli", "worker", "--index", str(index)),
-        environment={**os.environ, "MENAGERIE_DATABASE_URL": database_url},
+        environment={
+            **os.environ,
+            "MENAGERIE_DATABASE_URL": database_url,
+            "PROMETHEUS_MULTIPROC_DIR": metrics,
+        },
         account=account.current(),
         lock=lock,
     )
 
 
 def envoy(settings: Settings, folder: Path, lock: int) -> Program:
-    """Return the program of Envoy, whose configuration is written into this folder."""
+    """Return the program of Envoy, whose configuration is written into this folder.
+
+    Raises:
+        DataFolderError: the folder cannot be written.
+    """
     edge = Edge(
         front_door=Address(settings.host, settings.front_door_port),
         listeners={SPECIES: Address(settings.host, settings.species_port)},
@@ -55,7 +67,10 @@ def envoy(settings: Settings, folder: Path, lock: int) -> Program:
         idle_seconds=settings.idle_seconds,
         threads=settings.envoy_threads,
     )
-    configuration = menagerie_envoy.write_configuration(edge, folder)
+    try:
+        configuration = menagerie_envoy.write_configuration(edge, folder)
+    except OSError as error:
+        raise DataFolderError(f"Envoy cannot be configured in {folder}: {error.strerror}.") from error
     return Program(
         name="envoy",
         command=tuple(menagerie_envoy.command(configuration, threads=edge.threads)),

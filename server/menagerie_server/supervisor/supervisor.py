@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import menagerie_envoy
@@ -44,6 +45,10 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         asyncio.run(Supervisor(settings, lock).run(announce))
 
 
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the folder made in it is private
+"""Where the workers' metrics are files mapped into memory: on a disk that is full, writing them would kill."""
+
+
 class Supervisor:
     """One run of the server."""
 
@@ -72,10 +77,13 @@ class Supervisor:
         # Left in the reverse order: workers finish what they hold while Envoy still passes on answers.
         settings, lock = self._settings, self._lock
         preferred = settings.data_dir / "envoy"
-        with socket_folder(preferred, menagerie_envoy.ADMIN_SOCKET, account.current()) as folder:
+        with (
+            socket_folder(preferred, menagerie_envoy.ADMIN_SOCKET, account.current()) as folder,
+            TemporaryDirectory(prefix="menagerie-metrics-", dir=SHARED_MEMORY) as metrics,
+        ):
             envoy = programs.envoy(settings, folder, lock)
             async with self._database() as url, migrated(url):
-                workers = [programs.worker(index, url, lock) for index in range(settings.workers)]
+                workers = [programs.worker(index, url, metrics, lock) for index in range(settings.workers)]
                 async with self._kept([envoy]), self._kept(workers):
                     await self._ready()
                     yield folder / menagerie_envoy.ADMIN_SOCKET
