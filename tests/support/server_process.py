@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,7 +40,8 @@ class ServerProcess:
     def __post_init__(self) -> None:
         ports = free_ports(2 + self.workers, consecutive=self.workers)
         self.front_door_port, self.species_port, self.grpc_port = ports[:3]
-        self.log = self.folder.with_name(f"{self.folder.name}.log")
+        # Not on the disk of the data folder, which a test may fill.
+        self.log = Path(tempfile.gettempdir()) / f"menagerie-test-{os.getpid()}-{self.front_door_port}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -155,3 +157,4 @@ def ending(server: ServerProcess) -> Iterator[ServerProcess]:
         yield server
     finally:
         server.end()
+        server.log.unlink(missing_ok=True)

@@ -133,6 +133,19 @@ def test_a_full_disk_leaves_no_half_cluster(folder: Path) -> None:
         assert server.is_ready()
 
 
+def test_a_full_disk_at_a_later_start(folder: Path) -> None:
+    with small_disk(folder, mebibytes=256) as disk, ending(ServerProcess(folder / "data")) as server:
+        server.start()
+        assert server.stop() == 0
+
+        disk.fill()
+        assert "No space left on device" in refusal(server)
+
+        disk.free()
+        server.start()
+        assert server.is_ready()
+
+
 def test_models_answer_while_the_disk_is_full(folder: Path) -> None:
     with small_disk(folder, mebibytes=256) as disk, ending(ServerProcess(folder / "data")) as server:
         server.start()
@@ -174,7 +187,6 @@ def test_without_root(folder: Path) -> None:
             *(f"--inh-caps={capability}", f"--ambient-caps={capability}"),
         )
     with ending(ServerProcess(folder / "own" / "data", prefix=prefix)) as server:
-        server.log = folder / "own.log"
         server.start()
 
         assert server.is_ready()

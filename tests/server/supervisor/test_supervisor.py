@@ -88,7 +88,6 @@ def test_models_answer_while_the_database_is_down(server: ServerProcess) -> None
 
 def test_a_second_start_is_refused(server: ServerProcess) -> None:
     with ending(ServerProcess(server.folder, workers=2)) as second:
-        second.log = server.folder.with_name("second.log")
         second.launch()
 
         assert second.wait() == 1
