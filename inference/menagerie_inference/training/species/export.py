@@ -1,10 +1,13 @@
 """Makes the embedded species model: EfficientNet-Lite2, exported to ONNX and quantised to int8.
 
+    pip install torch --index-url ADDRESS_OF_THE_CPU_BUILDS      # or any other build of torch
     pip install 'menagerie-vision[server,onnx,training]'
-    python -m menagerie_inference.training.species.export PHOTOS
+    python -m menagerie_inference.training.species.export tests/photos
 
-PHOTOS is a folder of .jpg files that the quantisation is calibrated on; the committed model was calibrated on
-tests/photos. The model and its manifest are written into the package, beside the taxonomy that names its classes.
+The argument is a folder of photographs (.jpg) that the quantisation is calibrated on: it needs no labels, and
+the committed model was calibrated on tests/photos. Model and manifest are written into the package, beside
+the taxonomy and the labels, which `menagerie_inference.training.species.taxonomy` makes. The same versions of
+torch, onnx and onnxruntime make the same bytes.
 """
 
 from __future__ import annotations
@@ -13,13 +16,11 @@ import argparse
 import csv
 import hashlib
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from string import Template
+from typing import TYPE_CHECKING, Final
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -30,17 +31,24 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from menagerie_inference.image import DEFAULT_MAX_PIXELS, InputSpec, decode
+from menagerie_inference.training.species.classifier_weights import compress
 from menagerie_inference.training.species.network import INPUTS, OUTPUTS, SIZE, SpeciesNetwork
 
-MODELS = Path(__file__).parents[2] / "models" / "species"
-TAXONOMY = MODELS / "taxonomy.csv"
-OPSET = 17
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-QUANTISED = ["Conv", "Add", "Clip"]
+    import numpy as np
+    from numpy.typing import NDArray
+
+MODELS: Final = Path(__file__).parents[2] / "models" / "species"
+TEMPLATE: Final = Path(__file__).parent / "manifest.toml.template"
+OPSET: Final = 17
+
+QUANTISED: Final = ["Conv", "Add", "Clip"]
 """The classifier and the activation map stay float: they cost little, and quantising them costs accuracy."""
 
 
-class Photographs(CalibrationDataReader):
+class Photographs(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime ships no types
     """Feeds the calibration one photograph at a time, decoded as the server decodes it."""
 
     def __init__(self, folder: Path) -> None:
@@ -54,30 +62,28 @@ class Photographs(CalibrationDataReader):
 
 def main() -> None:
     """Export, quantise, and write the manifest."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("photos", type=Path)
-    photos = arguments.parse_args().photos
+    parser = argparse.ArgumentParser(description="Make the embedded species model.")
+    parser.add_argument("photos", type=Path)
+    photos = parser.parse_args().photos
     with tempfile.TemporaryDirectory() as folder:
-        exported = Path(folder) / "float.onnx"
-        prepared = Path(folder) / "prepared.onnx"
+        exported, prepared, quantised = (Path(folder) / name for name in ("float", "prepared", "quantised"))
         export(exported)
         quant_pre_process(exported, prepared)
-        quantise(prepared, MODELS / "species.onnx", photos)
+        quantise(prepared, quantised, photos)
+        compress(quantised, MODELS / "species.onnx")
     write_manifest(MODELS)
 
 
 def export(path: Path) -> None:
     """Write the float network."""
-    network = SpeciesNetwork(animal_classes(TAXONOMY)).eval()
-    example = torch.zeros((1, SIZE, SIZE, 3), dtype=torch.uint8)
-    batch = {name: {0: "batch"} for name in (*INPUTS, *OUTPUTS)}
+    network = SpeciesNetwork(subjects(MODELS / "taxonomy.csv")).eval()
     torch.onnx.export(
         network,
-        (example,),
+        (torch.zeros((1, SIZE, SIZE, 3), dtype=torch.uint8),),
         path,
         input_names=INPUTS,
         output_names=OUTPUTS,
-        dynamic_axes=batch,
+        dynamic_axes={name: {0: "batch"} for name in (*INPUTS, *OUTPUTS)},
         opset_version=OPSET,
         dynamo=False,
     )
@@ -98,17 +104,19 @@ def quantise(source: Path, target: Path, photos: Path) -> None:
     )
 
 
-def animal_classes(taxonomy: Path) -> list[int]:
-    """Return the indices of ImageNet's animal classes."""
+def subjects(taxonomy: Path) -> list[int]:
+    """Return the indices of the classes that a camera trap is out for: animals and vehicles."""
     with taxonomy.open(encoding="utf-8", newline="") as file:
-        return [int(row["index"]) for row in csv.DictReader(file) if row["kind"] == "animal"]
+        return [int(row["index"]) for row in csv.DictReader(file) if row["kind"] in {"animal", "vehicle"}]
 
 
 def write_manifest(folder: Path) -> None:
     """Write the manifest with the hashes of the files as they are now."""
-    template = Template((Path(__file__).parent / "manifest.toml.template").read_text(encoding="utf-8"))
-    files = (folder / "species.onnx", folder / "taxonomy.csv")
-    hashes = {path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    hashes = {
+        Path(name).stem: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in ("species.onnx", "taxonomy.csv", "labels.txt")
+    }
+    template = Template(TEMPLATE.read_text(encoding="utf-8"))
     (folder / "manifest.toml").write_text(template.substitute(hashes), encoding="utf-8")
 
 

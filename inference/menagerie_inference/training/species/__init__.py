@@ -1,0 +1,1 @@
+"""What made the embedded species model: `taxonomy` first, then `export`."""
