@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 EXIT_SECONDS = 5.0
 """What a child may take to exit once the time for its last calls is over."""
 
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the folder made in it is private
+"""Where the workers' metrics are files mapped into memory: on a full disk, writing them would kill."""
+
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     """Run the whole server until a signal asks it to stop; `announce` gets the text of what answers where.
@@ -43,10 +46,6 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     with claimed(settings.data_dir, wait_seconds=settings.ready_seconds) as lock:
         require_free(programs.addresses(settings))
         asyncio.run(Supervisor(settings, lock).run(announce))
-
-
-SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the folder made in it is private
-"""Where the workers' metrics are files mapped into memory: on a disk that is full, writing them would kill."""
 
 
 class Supervisor:
