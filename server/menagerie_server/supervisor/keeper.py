@@ -21,10 +21,18 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 10.0
+MOST_DOUBLINGS = 10
+"""Enough for the longest pause; after days of failures the doubled number would not fit a float."""
 SETTLED_SECONDS = 30.0
 """A child that ran this long is well again: its next pause is the first."""
 
 log = structlog.get_logger()
+
+
+def pause_seconds(failures: int) -> float:
+    """Return the pause after so many failures in a row, one or more: doubled each time, up to a limit."""
+    doublings = min(failures - 1, MOST_DOUBLINGS)
+    return min(FIRST_PAUSE_SECONDS * 2.0**doublings, LONGEST_PAUSE_SECONDS)
 
 
 class KeptChild:
@@ -57,7 +65,7 @@ class KeptChild:
             if not self._established.is_set():
                 raise ChildEnded(f"{self.program.name} {how} before the server was ready.")
             failures = 1 if loop.time() - started > SETTLED_SECONDS else failures + 1
-            pause = min(FIRST_PAUSE_SECONDS * 2 ** (failures - 1), LONGEST_PAUSE_SECONDS)
+            pause = pause_seconds(failures)
             log.warning("child ended", child=self.program.name, how=how, restart_in_seconds=pause)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)

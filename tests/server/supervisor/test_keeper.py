@@ -5,18 +5,31 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from menagerie_server.supervisor.account import current
 from menagerie_server.supervisor.child import Program
 from menagerie_server.supervisor.data_folder import claimed
 from menagerie_server.supervisor.errors import ChildEnded
 from menagerie_server.supervisor.grace import Grace
-from menagerie_server.supervisor.keeper import kept_running
+from menagerie_server.supervisor.keeper import kept_running, pause_seconds
 from menagerie_server.supervisor.polling import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+@given(failures=st.integers(min_value=1, max_value=1_000_000))
+def test_pauses_grow_up_to_a_limit(failures: int) -> None:
+    assert 0.1 <= pause_seconds(failures) <= pause_seconds(failures + 1) <= 10.0
+
+
+def test_the_first_pauses() -> None:
+    pauses = [pause_seconds(failures) for failures in range(1, 10)]
+
+    assert pauses == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10])
 
 
 @pytest.fixture
