@@ -35,7 +35,7 @@ def addresses(settings: Settings) -> Mapping[str, Address]:
     return named
 
 
-def worker(index: int, database_url: str, metrics: str, lock: int) -> Program:
+def worker(index: int, database_url: str, metrics: Path, lock: int) -> Program:
     """Return the program of one worker; the workers add up their metrics in a folder that they share.
 
     Only its environment holds the database's password.
@@ -47,7 +47,7 @@ def worker(index: int, database_url: str, metrics: str, lock: int) -> Program:
         environment={
             **os.environ,
             "MENAGERIE_DATABASE_URL": database_url,
-            "PROMETHEUS_MULTIPROC_DIR": metrics,
+            "PROMETHEUS_MULTIPROC_DIR": str(metrics),
         },
         account=account.current(),
         lock=lock,

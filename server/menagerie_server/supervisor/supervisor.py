@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import menagerie_envoy
@@ -17,6 +16,7 @@ from menagerie_server.supervisor.ports import require_free
 from menagerie_server.supervisor.postgres import embedded
 from menagerie_server.supervisor.readiness import all_answering, answering, worker_serving
 from menagerie_server.supervisor.schema import migrated
+from menagerie_server.supervisor.shared_memory import shared_folder
 from menagerie_server.supervisor.sockets import socket_folder
 from menagerie_server.supervisor.stop_signals import StopSignals
 
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 EXIT_SECONDS = 5.0
 """What a child may take to exit once the time for its last calls is over."""
-
-SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the folder made in it is private
-"""Where the workers' metrics are files mapped into memory: on a full disk, writing them would kill."""
 
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:
@@ -78,7 +75,7 @@ class Supervisor:
         preferred = settings.data_dir / "envoy"
         with (
             socket_folder(preferred, menagerie_envoy.ADMIN_SOCKET, account.current()) as folder,
-            TemporaryDirectory(prefix="menagerie-metrics-", dir=SHARED_MEMORY) as metrics,
+            shared_folder(settings.data_dir) as metrics,
         ):
             envoy = programs.envoy(settings, folder, lock)
             async with self._database() as url, migrated(url):
