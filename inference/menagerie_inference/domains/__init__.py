@@ -1,0 +1,1 @@
+"""What each API answers: from a model's outputs to the result, as dataclasses."""
