@@ -76,6 +76,22 @@ def dedicated() -> Account:
     return _find() or _create()
 
 
+def owner(folder: Path) -> Account:
+    """Return the user that PostgreSQL runs as on this folder: who made it, or will.
+
+    Where we are root that is its owner, and not by name: another machine may number its users differently.
+
+    Raises:
+        AccountError: see `dedicated`.
+    """
+    if os.geteuid() != 0 or not folder.exists():
+        return dedicated()
+    status = folder.stat()
+    if status.st_uid == 0:
+        return dedicated()
+    return Account(_name(status.st_uid), status.st_uid, status.st_gid)
+
+
 def _name(user_id: int) -> str:
     try:
         return pwd.getpwuid(user_id).pw_name

@@ -52,24 +52,33 @@ async def open_cluster(folder: Path, binaries: Binaries, account: Account, lock:
     """Return the cluster in this folder, made where it is missing.
 
     Raises:
-        ClusterError: it cannot be made, or belongs to another major version of PostgreSQL.
+        ClusterError: it cannot be made, or is another user's, or another major version's.
     """
     cluster = Cluster(folder)
-    if not _is_made(cluster, binaries):
+    if folder.exists():  # noqa: ASYNC240 - nothing else runs yet
+        _require_owner(cluster, account)
+        _require_version(cluster, binaries)
+    else:
         await _create(cluster, binaries, account, lock)
     return cluster
 
 
-def _is_made(cluster: Cluster, binaries: Binaries) -> bool:
-    if not cluster.folder.exists():
-        return False
+def _require_owner(cluster: Cluster, account: Account) -> None:
+    owner = cluster.folder.stat().st_uid
+    if owner != account.user_id:
+        raise ClusterError(
+            f"{cluster.folder} belongs to the user with id {owner}, not to {account.name}: "
+            "start the server as the user who made it."
+        )
+
+
+def _require_version(cluster: Cluster, binaries: Binaries) -> None:
     try:
         version = (cluster.data / "PG_VERSION").read_text(encoding="ascii").strip()
     except OSError as error:
         raise ClusterError(f"{cluster.data} is not a data folder of PostgreSQL: {error.strerror}.") from error
     if version != str(MAJOR_VERSION):
         raise ClusterError(_upgrade_text(cluster, binaries, version))
-    return True
 
 
 def _upgrade_text(cluster: Cluster, binaries: Binaries, version: str) -> str:

@@ -67,7 +67,7 @@ async def embedded(data_dir: Path, *, connections: int, lock: int) -> AsyncItera
         AccountError: there is no user for it to run as, or that user cannot enter the data folder.
         ClusterError: its data cannot be made, or is another major version's.
     """
-    owner = account.dedicated()
+    owner = account.owner(data_dir / FOLDER)
     owner.require_entry(data_dir)
     try:
         programs = binaries.usable(owner, data_dir, binaries.installed())

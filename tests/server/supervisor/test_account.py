@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from menagerie_server.supervisor.account import current, dedicated
+from menagerie_server.supervisor.account import current, dedicated, owner
 from menagerie_server.supervisor.errors import AccountError
 
 if TYPE_CHECKING:
@@ -19,6 +19,16 @@ def test_postgres_never_runs_as_root() -> None:
     assert account.user_id != 0
     assert pwd.getpwuid(account.user_id).pw_name == account.name
     assert account == dedicated()
+
+
+def test_who_made_a_folder_runs_postgres_on_it(folder: Path) -> None:
+    assert owner(folder / "postgres") == dedicated()
+
+    (folder / "postgres").mkdir()
+    assert owner(folder / "postgres") == dedicated()
+    if os.geteuid() == 0:
+        os.chown(folder / "postgres", 12345, 54321)
+        assert (owner(folder / "postgres").user_id, owner(folder / "postgres").group_id) == (12345, 54321)
 
 
 def test_a_command_runs_as_the_account() -> None:

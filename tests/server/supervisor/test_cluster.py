@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import stat
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,10 @@ from tests.support.database import running_database
 from tests.support.folders import open_folder
 
 from menagerie_server.store.migrations import migrate
-from menagerie_server.supervisor.account import dedicated
+from menagerie_server.supervisor.account import Account, dedicated
+from menagerie_server.supervisor.binaries import installed
+from menagerie_server.supervisor.cluster import open_cluster
+from menagerie_server.supervisor.errors import ClusterError
 from menagerie_server.supervisor.polling import until
 from menagerie_server.supervisor.schema import migrated
 
@@ -39,6 +43,15 @@ def test_the_cluster_is_its_owners_alone(data_dir: Path, url: str) -> None:
     modes = {name: oct(stat.S_IMODE(path.stat().st_mode)) for name, path in paths.items()}
     assert modes == {"": "0o700", "data": "0o700", "socket": "0o700", "password": "0o600"}
     assert {path.stat().st_uid for path in paths.values()} == {dedicated().user_id}
+
+
+async def test_another_users_cluster_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "postgres").mkdir()
+    someone = Account("someone", os.geteuid() + 1, os.getegid())
+
+    with pytest.raises(ClusterError, match="not to someone: start the server as"):
+        await open_cluster(tmp_path / "postgres", installed(), someone, lock=0)
+    assert list((tmp_path / "postgres").iterdir()) == []
 
 
 @pytest.mark.parametrize("password", ["", "wrong"])

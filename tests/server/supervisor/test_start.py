@@ -15,6 +15,8 @@ from tests.support.disk import small_disk
 from tests.support.processes import children, command_line, descendants, living, wait_until
 from tests.support.server_process import ServerProcess, ending
 
+from menagerie_server.supervisor.account import dedicated
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -63,6 +65,7 @@ def test_another_versions_data_is_refused_with_the_way_to_upgrade_it(server: Ser
     data.mkdir(parents=True)
     (data / "PG_VERSION").write_text("17\n")
     (server.folder / "menagerie.lock").touch()
+    os.chown(data.parent, dedicated().user_id, dedicated().group_id)
 
     said = refusal(server)
     assert "was written by PostgreSQL 17; this server runs PostgreSQL 18" in said
@@ -174,26 +177,36 @@ def test_models_answer_while_an_external_database_is_away(server: ServerProcess)
     assert server.stop() == 0
 
 
-def test_without_root(folder: Path) -> None:
-    nobody = 65534
-    (folder / "own").mkdir()
-    prefix: tuple[str, ...] = ()
-    if os.geteuid() == 0:
-        os.chown(folder / "own", nobody, nobody)
-        # The interpreter may lie in root's own folder: it may be read, and nothing else is added.
-        capability = "+dac_read_search"
-        prefix = (
-            *("setpriv", f"--reuid={nobody}", f"--regid={nobody}", "--clear-groups"),
-            *(f"--inh-caps={capability}", f"--ambient-caps={capability}"),
-        )
-    with ending(ServerProcess(folder / "own" / "data", prefix=prefix)) as server:
+def test_without_root_and_then_as_whoever_runs_the_tests(folder: Path) -> None:
+    own = folder / "own"
+    own.mkdir()
+    with ending(ServerProcess(own / "data", prefix=as_nobody(own))) as server:
         server.start()
 
         assert server.is_ready()
-        assert {owner(child) for child in {server.pid, *children(server.pid)}} == {owner(server.pid)} != {0}
+        assert {user(child) for child in {server.pid, *children(server.pid)}} == {own.stat().st_uid} != {0}
+        assert server.stop() == 0
+
+        server.prefix = ()
+        server.start()
+        assert user(server.child("postgres")) == own.stat().st_uid
         assert server.stop() == 0
 
 
-def owner(process: int) -> int:
+def as_nobody(own: Path) -> tuple[str, ...]:
+    """Give this folder to a user without any rights, and return what runs a command as that user."""
+    if os.geteuid() != 0:
+        return ()
+    nobody = 65534
+    os.chown(own, nobody, nobody)
+    # The interpreter may lie in root's own folder: it may be read, and nothing else is added.
+    capability = "+dac_read_search"
+    return (
+        *("setpriv", f"--reuid={nobody}", f"--regid={nobody}", "--clear-groups"),
+        *(f"--inh-caps={capability}", f"--ambient-caps={capability}"),
+    )
+
+
+def user(process: int) -> int:
     assert command_line(process)
     return Path(f"/proc/{process}").stat().st_uid
