@@ -1,8 +1,14 @@
-"""Which animal a photograph shows, where, and how sure that is."""
-
-from __future__ import annotations
+"""Camera-trap species: which animal a photo shows, where in it, and how sure that is."""
 
 from menagerie_inference.domains.species.identifier import SpeciesIdentifier
-from menagerie_inference.domains.species.results import Detection, SpeciesClass, SpeciesResult
+from menagerie_inference.domains.species.interpreter import SpeciesInterpreter
+from menagerie_inference.domains.species.result import Box, Detection, SpeciesClass, SpeciesResult
 
-__all__ = ["Detection", "SpeciesClass", "SpeciesIdentifier", "SpeciesResult"]
+__all__ = [
+    "Box",
+    "Detection",
+    "SpeciesClass",
+    "SpeciesIdentifier",
+    "SpeciesInterpreter",
+    "SpeciesResult",
+]

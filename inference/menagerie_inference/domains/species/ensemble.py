@@ -1,149 +1,98 @@
-"""SpeciesNet's decision: one label from a classifier's classes and a detector's detections.
+"""SpeciesNet's decision: what a photo shows, from the classifier's best classes and the surest detection.
 
-The rules, their order and their thresholds are those of SpeciesNet 4's ensemble (the speciesnet package,
-speciesnet/ensemble_prediction_combiner.py and geofence_utils.py). The thresholds stand in the rules that they
-belong to, so that a rule can be read against its source.
+The rules and their thresholds are those of speciesnet 5.0.6 (ensemble_prediction_combiner.py), applied to the
+one photo as a whole, as version 4 did. They are tried in order, and the first that applies decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from menagerie_inference.domains.species.labels import ANIMAL, BLANK, HUMAN, NOT_AN_ANIMAL, UNKNOWN, VEHICLE
-from menagerie_inference.domains.species.taxonomy import KINGDOM
+from menagerie_inference.domains.species.labels import ANIMAL, BLANK, HUMAN, UNKNOWN, VEHICLE
+from menagerie_inference.domains.species.rollup import apply_geofence, roll_up
 
 if TYPE_CHECKING:
-    from menagerie_inference.domains.species.results import Detection, SpeciesClass
-    from menagerie_inference.domains.species.taxonomy import Taxonomy
+    from collections.abc import Callable
 
-ROLLUP_RANKS: Final = ("genus", "family", "order", "class", KINGDOM)
-GEOFENCE_RANKS: Final = ("family", "order", "class", KINGDOM)
-ROLLUP_SCORE: Final = 0.65
-GEOFENCE_MARGIN: Final = 1e-10
-"""What a blocked class's ancestor may lack to its score: the sums are of floats."""
-
-Geofence = Callable[[str], bool]
-"""Tells whether the animal of a label lives where the photograph was taken."""
+    from menagerie_inference.domains.species.decision import Decision, Evidence
 
 
-def everywhere(label: str) -> bool:  # noqa: ARG001 - a geofence is asked about a label
-    """Allow every animal: the geofence where the place is not known."""
-    return True
+def decide(evidence: Evidence) -> Decision:
+    """Decide what a photo shows; there is always an answer, if only `UNKNOWN`."""
+    for rule in RULES:
+        decision = rule(evidence)
+        if decision is not None:
+            return decision
+    return evidence.classifier_says(UNKNOWN)
 
 
-class Decision(NamedTuple):
-    """A label, how sure it is, and what decided."""
-
-    label: str
-    score: float
-    source: str
+def sure_human(evidence: Evidence) -> Decision | None:
+    """Decide for human if one was detected for sure."""
+    return evidence.detector_says(HUMAN) if evidence.detected("human", above=0.7) else None
 
 
-@dataclass(frozen=True)
-class Ensemble:
-    """Decides with one taxonomy."""
+def human_by_both(evidence: Evidence) -> Decision | None:
+    """Decide for human if one may be there, and the class is human, or the vehicle that people come with."""
+    agreed = evidence.detected("human", above=0.2) and evidence.classified(HUMAN, VEHICLE, above=0.5)
+    return evidence.classifier_says(HUMAN) if agreed else None
 
-    taxonomy: Taxonomy
 
-    def decide(
-        self,
-        classes: Sequence[SpeciesClass],
-        detections: Sequence[Detection],
-        geofence: Geofence = everywhere,
-    ) -> Decision:
-        """Decide from the best classes, best first and at least one, and the detections, surest first."""
-        evidence = _Evidence.of(classes[0], detections)
-        return (
-            _human_or_vehicle(evidence)
-            or _blank(evidence)
-            or self._species(evidence, classes, geofence)
-            or self.roll_up(classes, ROLLUP_RANKS, ROLLUP_SCORE, geofence, "classifier+rollup_to_")
-            or _detected_animal(evidence)
-            or Decision(UNKNOWN, evidence.score, "classifier")
-        )
+def human_at_vehicle(evidence: Evidence) -> Decision | None:
+    """Decide for human if a vehicle may be there, and the class is human."""
+    agreed = evidence.detected("vehicle", above=0.2) and evidence.classified(HUMAN, above=0.5)
+    return evidence.classifier_says(HUMAN) if agreed else None
 
-    def roll_up(
-        self,
-        classes: Sequence[SpeciesClass],
-        ranks: Sequence[str],
-        threshold: float,
-        geofence: Geofence,
-        source: str,
-    ) -> Decision | None:
-        """Return the lowest taxon whose classes together score more than the threshold, if there is one."""
-        for rank in ranks:
-            sums = self._sums(classes, rank)
-            allowed = {label: score for label, score in sums.items() if geofence(label)}
-            if allowed:
-                label = max(allowed, key=allowed.__getitem__)
-                if allowed[label] > threshold:
-                    return Decision(label, min(1.0, allowed[label]), f"{source}{rank}")
+
+def sure_vehicle(evidence: Evidence) -> Decision | None:
+    """Decide for vehicle if one was detected for sure."""
+    return evidence.detector_says(VEHICLE) if evidence.detected("vehicle", above=0.7) else None
+
+
+def vehicle_by_both(evidence: Evidence) -> Decision | None:
+    """Decide for vehicle if one may be there, and the class is vehicle."""
+    agreed = evidence.detected("vehicle", above=0.2) and evidence.classified(VEHICLE, above=0.4)
+    return evidence.classifier_says(VEHICLE) if agreed else None
+
+
+def blank_by_both(evidence: Evidence) -> Decision | None:
+    """Decide for blank if next to nothing was detected, and the class is blank."""
+    agreed = evidence.conf < 0.2 and evidence.classified(BLANK, above=0.5)
+    return evidence.classifier_says(BLANK) if agreed else None
+
+
+def sure_blank(evidence: Evidence) -> Decision | None:
+    """Decide for blank if the class is, almost for certain, whatever was detected."""
+    return evidence.classifier_says(BLANK) if evidence.classified(BLANK, above=0.99) else None
+
+
+def sure_animal(evidence: Evidence) -> Decision | None:
+    """Decide for the class if it is sure, or likely and an animal may be there; the geofence has its say."""
+    best = evidence.classes[0]
+    likely = best.score > 0.65 and evidence.detected("animal", above=0.2)
+    if best.label_raw in {BLANK, HUMAN, VEHICLE} or not (best.score > 0.8 or likely):
         return None
-
-    def _sums(self, classes: Sequence[SpeciesClass], rank: str) -> dict[str, float]:
-        sums: dict[str, float] = {}
-        for one in classes:
-            ancestor = self.taxonomy.ancestor(one.label_raw, rank)
-            if ancestor is not None:
-                sums[ancestor] = sums.get(ancestor, 0.0) + one.score
-        return sums
-
-    def _species(
-        self, evidence: _Evidence, classes: Sequence[SpeciesClass], geofence: Geofence
-    ) -> Decision | None:
-        if evidence.label in NOT_AN_ANIMAL:
-            return None
-        sure = evidence.score > 0.8
-        if not sure and not (evidence.score > 0.65 and evidence.animal > 0.2):
-            return None
-        if geofence(evidence.label):
-            return Decision(evidence.label, evidence.score, "classifier")
-        threshold = evidence.score - GEOFENCE_MARGIN
-        source = "classifier+geofence+rollup_"
-        rolled_up = self.roll_up(classes, GEOFENCE_RANKS, threshold, geofence, f"{source}to_")
-        return rolled_up or Decision(UNKNOWN, evidence.score, f"{source}failed")
+    return apply_geofence(evidence)
 
 
-class _Evidence(NamedTuple):
-    """The best class, and the surest detection as a confidence for each category."""
-
-    label: str
-    score: float
-    animal: float
-    human: float
-    vehicle: float
-    detected: float
-
-    @classmethod
-    def of(cls, best: SpeciesClass, detections: Sequence[Detection]) -> _Evidence:
-        # No detections count as an animal of confidence 0.
-        category, conf = (detections[0].label, detections[0].conf) if detections else ("animal", 0.0)
-        by_category = {name: conf if name == category else 0.0 for name in ("animal", "human", "vehicle")}
-        return cls(best.label_raw, best.score, **by_category, detected=conf)
+def sure_taxon(evidence: Evidence) -> Decision | None:
+    """Decide for the taxon that the classes together are sure of."""
+    return roll_up(evidence)
 
 
-def _human_or_vehicle(evidence: _Evidence) -> Decision | None:
-    label, score, _, human, vehicle, _ = evidence
-    rules = (
-        (human > 0.7, Decision(HUMAN, human, "detector")),
-        (human > 0.2 and label in {HUMAN, VEHICLE} and score > 0.5, Decision(HUMAN, score, "classifier")),
-        (vehicle > 0.2 and label == HUMAN and score > 0.5, Decision(HUMAN, score, "classifier")),
-        (vehicle > 0.7, Decision(VEHICLE, vehicle, "detector")),
-        (vehicle > 0.2 and label == VEHICLE and score > 0.4, Decision(VEHICLE, score, "classifier")),
-    )
-    return next((decision for holds, decision in rules if holds), None)
+def some_animal(evidence: Evidence) -> Decision | None:
+    """Decide for animal if one was detected, and the classes say too little of it."""
+    return evidence.detector_says(ANIMAL) if evidence.detected("animal", above=0.5) else None
 
 
-def _blank(evidence: _Evidence) -> Decision | None:
-    nothing_found = evidence.detected < 0.2 and evidence.score > 0.5
-    if evidence.label == BLANK and (nothing_found or evidence.score > 0.99):
-        return Decision(BLANK, evidence.score, "classifier")
-    return None
-
-
-def _detected_animal(evidence: _Evidence) -> Decision | None:
-    if evidence.animal > 0.5:
-        return Decision(ANIMAL, evidence.animal, "detector")
-    return None
+RULES: Final[tuple[Callable[[Evidence], Decision | None], ...]] = (
+    sure_human,
+    human_by_both,
+    human_at_vehicle,
+    sure_vehicle,
+    vehicle_by_both,
+    blank_by_both,
+    sure_blank,
+    sure_animal,
+    sure_taxon,
+    some_animal,
+)

@@ -1,64 +1,66 @@
-"""The taxonomy of a classifier: what each of its outputs is, and the labels of the taxa above."""
+"""The taxonomy beside a species model: what its outputs stand for, and the labels of the taxa above them."""
 
 from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Literal, Self
 
-import numpy as np
-
-from menagerie_inference.domains.species.labels import ANIMAL, BLANK, NOT_AN_ANIMAL, VEHICLE, lineage
+from menagerie_inference.domains.species.labels import ANIMAL, BLANK, UNKNOWN, VEHICLE, Rank, taxon
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from numpy.typing import NDArray
+    from menagerie_inference.domains.species.labels import Taxon
 
-KINGDOM: Final = "kingdom"
+Kind = Literal["animal", "vehicle", "blank"]
 
 
 @dataclass(frozen=True)
+class Output:
+    """An output of a classifier: what a camera trap calls it, and the label of an animal ("" for others)."""
+
+    kind: Kind
+    label: str = ""
+
+
 class Taxonomy:
-    """What the outputs of a classifier are."""
+    """The outputs of a classifier in their order, and the labels of the taxa above them."""
 
-    animals: NDArray[np.intp]
-    """The outputs that are animals, in the order of `labels`."""
-    vehicles: NDArray[np.intp]
-    blanks: NDArray[np.intp]
-    """The outputs that are neither: for a camera trap there is nothing there."""
-    labels: tuple[str, ...]
-    """The labels of the animals, then BLANK, then VEHICLE."""
-    taxa: Mapping[str, str]
-    """The labels of the taxa above species, by lineage."""
+    def __init__(self, outputs: Iterable[Output], taxa: Iterable[str]) -> None:
+        self.outputs = tuple(outputs)
+        self._labels: Mapping[Taxon, str] = {taxon(label): label for label in taxa}
 
-    def ancestor(self, label: str, rank: str) -> str | None:
-        """Return the label of the taxon of this rank that a label belongs to; None where there is none."""
-        if rank == KINGDOM:
-            return None if label in NOT_AN_ANIMAL else ANIMAL
-        path = lineage(label, rank)
-        return None if path is None else self.taxa.get(path)
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a CSV with the columns index, kind and label: a row for each output, and one for each taxon.
 
+        Blocks for a few milliseconds. Raises `ValueError` for an unknown kind.
+        """
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return cls(
+            (_output(row) for row in rows if row["index"]),
+            (row["label"] for row in rows if not row["index"]),
+        )
 
-def read_taxonomy(path: Path) -> Taxonomy:
-    """Read a taxonomy: a CSV with the columns index, kind and label, a row for each output and each taxon."""
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    def ancestor(self, label: str, rank: Rank) -> str | None:
+        """Find the label of the taxon of a rank that a label belongs to, or None if the taxonomy has none.
 
-    def outputs(kind: str) -> NDArray[np.intp]:
-        return np.array([int(row["index"]) for row in rows if row["kind"] == kind], dtype=np.intp)
-
-    animals = tuple(row["label"] for row in rows if row["kind"] == "animal")
-    taxa = {_own_lineage(row["label"]): row["label"] for row in rows if row["kind"] == "taxon"}
-    return Taxonomy(
-        animals=outputs("animal"),
-        vehicles=outputs("vehicle"),
-        blanks=outputs("blank"),
-        labels=(*animals, BLANK, VEHICLE),
-        taxa=taxa,
-    )
+        Every animal's kingdom is `ANIMAL`, also that of an animal whose class is not known.
+        """
+        if label in {BLANK, VEHICLE, UNKNOWN}:
+            return None
+        if rank is Rank.KINGDOM:
+            return ANIMAL
+        above = taxon(label).at(rank)
+        return self._labels.get(above) if above else None
 
 
-def _own_lineage(label: str) -> str:
-    return ";".join(label.split(";")[1:6])
+def _output(row: Mapping[str, str]) -> Output:
+    match row["kind"]:
+        case "animal" | "vehicle" | "blank" as kind:
+            return Output(kind, row["label"])
+        case unknown:
+            raise ValueError(f"there is no kind {unknown!r} of output")

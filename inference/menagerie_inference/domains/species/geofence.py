@@ -1,0 +1,86 @@
+"""Where animals can be: rules that keep an answer from naming one where it does not live."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Self
+
+from menagerie_inference.domains.species.labels import Taxon, taxon
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_COUNTRY_LETTERS: Final = 3
+_REGION_LETTERS: Final = 2
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a camera stands: an ISO 3166-1 alpha-3 country, and a region of it such as "CA", or "".
+
+    Raises `ValueError` for codes of another length.
+    """
+
+    country: str
+    admin1_region: str = ""
+
+    def __post_init__(self) -> None:
+        """Check the lengths of the codes."""
+        if len(self.country) != _COUNTRY_LETTERS:
+            raise ValueError(f"a country has three letters, unlike {self.country!r}")
+        if self.admin1_region and len(self.admin1_region) != _REGION_LETTERS:
+            raise ValueError(f"a region has two letters, unlike {self.admin1_region!r}")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Where a taxon can be, by country and the regions that are meant; all of them if none is named."""
+
+    allow: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """If any country is named, the taxon is nowhere else."""
+
+    block: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def blocks(self, place: Place) -> bool:
+        """Tell whether the taxon cannot be at a place. A region that is not known is not held against it."""
+        return self._not_allowed(place) or self._blocked(place)
+
+    def _not_allowed(self, place: Place) -> bool:
+        if place.country not in self.allow:
+            return bool(self.allow)
+        regions = self.allow[place.country]
+        return bool(regions and place.admin1_region) and place.admin1_region not in regions
+
+    def _blocked(self, place: Place) -> bool:
+        if place.country not in self.block:
+            return False
+        regions = self.block[place.country]
+        return not regions or place.admin1_region in regions
+
+
+class Geofence:
+    """The rules of taxa; one without a rule can be anywhere."""
+
+    def __init__(self, rules: Mapping[Taxon, Rule]) -> None:
+        self._rules = rules
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read SpeciesNet's geofence_release.json: by taxon, {"allow": {"USA": ["CA"]}, "block": {}}."""
+        rules = json.loads(path.read_text(encoding="utf-8"))
+        return cls({taxon(f";{names};"): _rule(rule) for names, rule in rules.items()})
+
+    def blocks(self, label: str, place: Place) -> bool:
+        """Tell whether a label's taxon cannot be at a place."""
+        rule = self._rules.get(taxon(label))
+        return rule is not None and rule.blocks(place)
+
+
+def _rule(rule: Mapping[str, Mapping[str, list[str]]]) -> Rule:
+    return Rule(*(_regions(rule.get(key, {})) for key in ("allow", "block")))
+
+
+def _regions(countries: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    return {country: tuple(regions) for country, regions in countries.items()}

@@ -1,0 +1,75 @@
+"""What the species domain answers about a photo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Box(NamedTuple):
+    """A box in a photo: left, top, width and height, as fractions of the photo's width and height."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class SpeciesClass:
+    """A class of the classifier: its full label, the most specific name in that, and its probability."""
+
+    label_raw: str
+    display_name: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A thing that was found, in MegaDetector's terms."""
+
+    category: str
+    """"1" for an animal, "2" for a human, "3" for a vehicle."""
+
+    label: str
+    """"animal", "human" or "vehicle"."""
+
+    conf: float
+    """How sure the detector is, from 0 to 1."""
+
+    bbox: Box
+
+    @property
+    def label_display(self) -> str:
+        """The label as people read it."""
+        return self.label.capitalize()
+
+
+@dataclass(frozen=True)
+class SpeciesResult:
+    """The decision about a photo, and what it was decided from."""
+
+    prediction: str
+    """The label of the decision: a class of the classifier, a taxon above one, or a constant of `labels`."""
+
+    prediction_display_name: str
+    prediction_score: float
+    prediction_source: str
+    """What decided: "classifier", "detector", or "classifier+rollup_to_{rank}" and its geofenced forms."""
+
+    model_version: str
+    """The name of the weights that really ran."""
+
+    top_classes: tuple[SpeciesClass, ...]
+    """The classifier's best classes, best first; never empty."""
+
+    detections: tuple[Detection, ...]
+    """What was found, surest first."""
+
+    failures: tuple[str, ...] = ()
+    """The steps that failed, such as "DETECTOR"."""
+
+    @property
+    def best_class(self) -> SpeciesClass:
+        """The first of the top classes."""
+        return self.top_classes[0]
