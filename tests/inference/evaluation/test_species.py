@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -35,17 +36,17 @@ def test_a_label_tells_its_kind(prediction: str, kind: str) -> None:
 
 
 @pytest.fixture(scope="module")
-async def report() -> Report:
-    return await evaluate(PHOTOS)
+def report() -> Report:
+    return asyncio.run(evaluate(PHOTOS))
 
 
 # Each floor is two photos below what was measured: int8 arithmetic differs a little between processors.
-async def test_recognises_the_animals_on_the_projects_photos(report: Report) -> None:
+def test_recognises_the_animals_on_the_projects_photos(report: Report) -> None:
     assert top(report.outcomes, 1).part >= 17
     assert top(report.outcomes, 5).part >= 21
 
 
-async def test_finds_the_animals_and_leaves_scenes_alone(report: Report) -> None:
+def test_finds_the_animals_and_leaves_scenes_alone(report: Report) -> None:
     animals, blanks = detected_animals(report.outcomes), recall(report.outcomes, "blank")
     assert animals.part >= animals.whole - 2
     assert blanks.part >= blanks.whole - 2
