@@ -49,7 +49,7 @@ class Classifier:
 
     def scores(self, logits: NDArray[np.float32]) -> Scores:
         """Turn one photo's logits (outputs,) into probabilities."""
-        probabilities = _softmax(logits.astype(np.float64) / self._temperature)
+        probabilities = softmax(logits.astype(np.float64) / self._temperature)
         animals = probabilities[self._animals]
         vehicle = float(probabilities[self._vehicles].sum())
         return Scores(animals, blank=max(0.0, 1.0 - float(animals.sum()) - vehicle), vehicle=vehicle)
@@ -61,13 +61,14 @@ class Classifier:
         return tuple(_species_class(self._labels[place], float(values[place])) for place in best)
 
 
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn logits (..., classes) into probabilities of the same shape, which sum to 1 over the classes."""
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
+
+
 def _indices(taxonomy: Taxonomy, kind: Kind) -> NDArray[np.intp]:
     return np.flatnonzero([output.kind == kind for output in taxonomy.outputs])
-
-
-def _softmax(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    exponentials = np.exp(values - values.max())
-    return np.asarray(exponentials / exponentials.sum())
 
 
 def _species_class(label: str, score: float) -> SpeciesClass:

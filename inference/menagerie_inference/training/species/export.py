@@ -4,10 +4,10 @@
     pip install 'menagerie-vision[server,onnx,training]'
     python -m menagerie_inference.training.species.export tests/photos
 
-The argument is a folder of photographs (.jpg) that the quantisation is calibrated on: it needs no labels, and
-the committed model was calibrated on tests/photos. Model and manifest are written into the package, beside
-the taxonomy and the labels, which `menagerie_inference.training.species.taxonomy` makes. The same versions of
-torch, onnx and onnxruntime make the same bytes.
+The argument is a folder of photographs (.jpg) and their labels.csv: the int8 ranges and the temperature are
+fitted on them. Model and manifest are written into the package, beside the taxonomy and the labels, which
+`menagerie_inference.training.species.taxonomy` makes. The same versions of torch, onnx and onnxruntime make
+the same bytes.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from menagerie_inference.image import DEFAULT_MAX_PIXELS, InputSpec, decode
+from menagerie_inference.manifest import load_manifest
 from menagerie_inference.training.species.classifier_weights import compress
 from menagerie_inference.training.species.network import INPUTS, OUTPUTS, SIZE, SpeciesNetwork
+from menagerie_inference.training.species.temperature import fit_temperature
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +73,9 @@ def main() -> None:
         quant_pre_process(exported, prepared)
         quantise(prepared, quantised, photos)
         compress(quantised, MODELS / "species.onnx")
-    write_manifest(MODELS)
+    write_manifest(MODELS, temperature=1.0)
+    manifest = load_manifest(MODELS / "manifest.toml")
+    write_manifest(MODELS, temperature=fit_temperature(manifest, photos))
 
 
 def export(path: Path) -> None:
@@ -110,14 +114,16 @@ def subjects(taxonomy: Path) -> list[int]:
         return [int(row["index"]) for row in csv.DictReader(file) if row["kind"] in {"animal", "vehicle"}]
 
 
-def write_manifest(folder: Path) -> None:
+def write_manifest(folder: Path, *, temperature: float) -> None:
     """Write the manifest with the hashes of the files as they are now."""
-    hashes = {
+    values = {
         Path(name).stem: hashlib.sha256((folder / name).read_bytes()).hexdigest()
         for name in ("species.onnx", "taxonomy.csv", "labels.txt")
     }
     template = Template(TEMPLATE.read_text(encoding="utf-8"))
-    (folder / "manifest.toml").write_text(template.substitute(hashes), encoding="utf-8")
+    (folder / "manifest.toml").write_text(
+        template.substitute(values, temperature=temperature), encoding="utf-8"
+    )
 
 
 def _decoded(folder: Path) -> Iterator[NDArray[np.uint8]]:
