@@ -1,8 +1,8 @@
-"""Fits the temperature that makes the species model's probabilities say how often it is right.
+"""Fits the temperature of the species model: how much surer it may be than it says.
 
-EfficientNet-Lite was trained with smoothed labels, which leave a little probability with each of the 1000 classes:
-together the hundreds that are no animals would outweigh an animal that the model is sure of. Dividing the logits by a
-temperature (Guo et al. 2017, https://arxiv.org/abs/1706.04599) takes that back.
+The network was trained with smoothed labels, so it leaves some probability to classes that it has all but
+ruled out. Summed up over the many classes that are no animal, that hides the animal. One number, fitted on
+labelled photographs, mends it (Guo et al. 2017, https://arxiv.org/abs/1706.04599).
 """
 
 from __future__ import annotations
@@ -12,55 +12,63 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from menagerie_inference.backends import load_backend
+from menagerie_inference.domains.species.scores import softmax
+from menagerie_inference.domains.species.taxonomy import taxonomy_of
 from menagerie_inference.evaluation.class_names import read_class_names
 from menagerie_inference.evaluation.labels import read_labels
-from menagerie_inference.image import decode
-from menagerie_inference.manifest import load_manifest
+from menagerie_inference.image import DEFAULT_MAX_PIXELS, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from menagerie_inference.domains.species.taxonomy import Output
+    from menagerie_inference.evaluation.class_names import ClassNames
     from menagerie_inference.evaluation.labels import LabelledPhoto
     from menagerie_inference.manifest import Manifest
 
-CANDIDATES: Final = np.arange(0.40, 1.51, 0.01)
+TEMPERATURES: Final = np.arange(0.30, 2.0, 0.01)
+"""What is tried; finer steps would say more than some tens of photographs know."""
 
 
-def fit_temperature(manifest_path: Path, photos: Path) -> float:
-    """Return the temperature that makes the labels of a folder of photographs likeliest, to two decimals.
+def fit_temperature(manifest: Manifest, folder: Path) -> float:
+    """Find the temperature that makes the labels of a folder's photographs likeliest, to two decimals.
 
-    Photographs of people do not count: the model has no class for them.
+    Photographs of humans do not count: the model has no such class. Raises as `read_labels()` does.
     """
-    manifest = load_manifest(manifest_path)
-    labelled = [photo for photo in read_labels(photos) if photo.kind != "human"]
-    accepted = _accepted(manifest, labelled)
-    logits = _logits(manifest, labelled)
-    losses = [_loss(logits / temperature, accepted) for temperature in CANDIDATES]
-    return round(float(CANDIDATES[int(np.argmin(losses))]), 2)
+    photos = [photo for photo in read_labels(folder) if photo.kind != "human"]
+    logits = _logits(manifest, photos)
+    accepted = _accepted(manifest, photos)
+    losses = [negative_log_likelihood(logits / temperature, accepted) for temperature in TEMPERATURES]
+    return round(float(TEMPERATURES[np.argmin(losses)]), 2)
 
 
-def _loss(logits: NDArray[np.float64], accepted: NDArray[np.bool_]) -> float:
-    """Return the mean negative log-likelihood that a photograph's class is among the accepted ones."""
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    likelihood = (exponentials * accepted).sum(axis=1) / exponentials.sum(axis=1)
-    return float(-np.log(likelihood).mean())
+def negative_log_likelihood(logits: NDArray[np.float64], accepted: NDArray[np.bool_]) -> float:
+    """Measure how unlikely the accepted classes are: both arrays are (photographs, classes)."""
+    likelihoods = (softmax(logits) * accepted).sum(axis=1)
+    return float(-np.log(likelihoods).mean())
 
 
-def _logits(manifest: Manifest, labelled: Sequence[LabelledPhoto]) -> NDArray[np.float64]:
+def _logits(manifest: Manifest, photos: list[LabelledPhoto]) -> NDArray[np.float64]:
     backend = load_backend(manifest, threads=1)
-    photos = (decode(photo.path.read_bytes(), manifest.input) for photo in labelled)
-    return np.stack([backend.run(photo.pixels[None])["logits"][0] for photo in photos]).astype(np.float64)
+    images = (
+        decode(photo.path.read_bytes(), manifest.input, max_pixels=DEFAULT_MAX_PIXELS) for photo in photos
+    )
+    rows = [backend.run(image.pixels[None])["logits"][0] for image in images]
+    backend.close()
+    return np.array(rows, dtype=np.float64)
 
 
-def _accepted(manifest: Manifest, labelled: Sequence[LabelledPhoto]) -> NDArray[np.bool_]:
-    """Return, for each photograph, which outputs are what it is labelled: (photographs, outputs)."""
-    outputs = SpeciesInterpreter(manifest).taxonomy.outputs
+def _accepted(manifest: Manifest, photos: list[LabelledPhoto]) -> NDArray[np.bool_]:
+    """Mark the classes (photographs, classes) that each label accepts."""
+    outputs = taxonomy_of(manifest).outputs
     names = read_class_names(manifest)
+    return np.array([[_accepts(photo, output, names) for output in outputs] for photo in photos])
 
-    def fits(photo: LabelledPhoto, kind: str, label: str) -> bool:
-        return kind == photo.kind and (not photo.targets or names[label].match(photo.targets))
 
-    return np.array([[fits(photo, output.kind, output.label) for output in outputs] for photo in labelled])
+def _accepts(photo: LabelledPhoto, output: Output, names: Mapping[str, ClassNames]) -> bool:
+    if output.kind != photo.kind:
+        return False
+    return not photo.targets or names[output.label].match(photo.targets)
