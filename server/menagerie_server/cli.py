@@ -11,7 +11,6 @@ from menagerie_server.logs import configure_logs
 from menagerie_server.settings import Settings
 from menagerie_server.store.errors import StoreError
 from menagerie_server.supervisor.errors import StartError
-from menagerie_server.supervisor.supervisor import serve as run_server
 
 # A pretty traceback would show local variables, and with them passwords.
 app = typer.Typer(
@@ -25,11 +24,14 @@ app = typer.Typer(
 @app.command()
 def serve() -> None:
     """Run every API: PostgreSQL, the workers and Envoy, until a signal asks for a stop."""
+    # Each command loads what it needs, and no other's: workers are many, and live long.
+    from menagerie_server.supervisor import supervisor  # noqa: PLC0415
+
     settings = _settings()
     configure_logs(settings.log_level)
     reasons: list[str] = []
     try:
-        run_server(settings, typer.echo)
+        supervisor.serve(settings, typer.echo)
     except* (StartError, StoreError) as group:
         reasons = [str(error) for error in _leaves(group)]
     if reasons:
@@ -40,7 +42,6 @@ def serve() -> None:
 @app.command(hidden=True)
 def worker(index: Annotated[int, typer.Option(min=0, help="Which worker this is; the first is 0.")]) -> None:
     """Run one worker, as `menagerie serve` starts it."""
-    # What a worker needs (models, their runtime) is loaded by workers only.
     from menagerie_server.app import run_worker  # noqa: PLC0415
 
     run_worker(_settings(), index)
