@@ -142,12 +142,16 @@ class ServerProcess:
         return self.wait()
 
     def end(self) -> None:
-        """End the process and all that it started, whatever state it is in."""
-        if self.process is not None and self.process.poll() is None:
-            started = descendants(self.pid)
+        """End the process and all that it started, in order where it still can."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        started = descendants(self.pid)
+        try:
+            self.stop()
+        except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-            wait_until(lambda: not living(started), "the end of every child")
+        wait_until(lambda: not living(started), "the end of every child")
 
 
 @contextmanager
