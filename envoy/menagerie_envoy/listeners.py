@@ -19,6 +19,8 @@ MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 
 REQUEST_HEADERS_SECONDS = 10.0
 
+TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
+
 SHARED_SERVICES = ("/grpc.health.v1.Health/", "/grpc.reflection.v1.", "/grpc.reflection.v1alpha.")
 """What the front door passes to any worker, whatever API the caller means."""
 
@@ -37,7 +39,9 @@ def front_door(edge: Edge, descriptors: Path) -> Json:
     routes += [_to(WORKERS, prefix=prefix) for prefix in SHARED_SERVICES]
     for api in edge.listeners:
         routes.append(_to(listener_cluster(api), prefix=f"/{api.package}."))
-        routes.append(_to(listener_cluster(api), prefix=f"/{api.name}/", prefix_rewrite="/"))
+        hop = _to(listener_cluster(api), prefix=f"/{api.name}/", prefix_rewrite="/")
+        # The API's own listener knows these paths; the front door's transcoder would refuse them.
+        routes.append(hop | {"typed_per_filter_config": {TRANSCODER: typed("filter_config", disabled=True)}})
     return _listener("front_door", SYSTEM, edge, routes, filters)
 
 

@@ -6,21 +6,25 @@ from typing import Any
 
 Json = dict[str, Any]
 
-_EXTENSIONS = "type.googleapis.com/envoy.extensions"
+_ENVOY = "type.googleapis.com/envoy"
 
 _TYPES = {
-    "http_connection_manager": "filters.network.http_connection_manager.v3.HttpConnectionManager",
-    "grpc_json_transcoder": "filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder",
-    "lua": "filters.http.lua.v3.Lua",
-    "router": "filters.http.router.v3.Router",
-    "http_protocol_options": "upstreams.http.v3.HttpProtocolOptions",
-    "cel_filter": "access_loggers.filters.cel.v3.ExpressionFilter",
+    "http_connection_manager": "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+    "grpc_json_transcoder": "extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder",
+    "lua": "extensions.filters.http.lua.v3.Lua",
+    "router": "extensions.filters.http.router.v3.Router",
+    "http_protocol_options": "extensions.upstreams.http.v3.HttpProtocolOptions",
+    "connection_limit": (
+        "extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
+    ),
+    "filter_config": "config.route.v3.FilterConfig",
+    "cel_filter": "extensions.access_loggers.filters.cel.v3.ExpressionFilter",
 }
 
 
 def typed(kind: str, **fields: Any) -> Json:  # noqa: ANN401 - the values are JSON
     """Return a configuration of a kind in the table, with the type URL that Envoy asks for."""
-    return {"@type": f"{_EXTENSIONS}.{_TYPES[kind]}", **fields}
+    return {"@type": f"{_ENVOY}.{_TYPES[kind]}", **fields}
 
 
 def http_filter(kind: str, **fields: Any) -> Json:  # noqa: ANN401 - the values are JSON
