@@ -10,12 +10,10 @@ from menagerie_inference.domains.species.ensemble import decide
 from menagerie_inference.domains.species.labels import display_name
 from menagerie_inference.domains.species.result import Detection, SpeciesResult
 from menagerie_inference.domains.species.scores import Classifier
-from menagerie_inference.domains.species.taxonomy import Taxonomy
+from menagerie_inference.domains.species.taxonomy import taxonomy_of
 from menagerie_inference.errors import ManifestError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -31,14 +29,14 @@ _CATEGORIES: Final = {"animal": "1", "vehicle": "3"}
 class SpeciesInterpreter:
     """Knows what the outputs of a species model mean; a pure function of them, and of its manifest.
 
-    Raises `ManifestError` if the manifest has no taxonomy.csv, one of another length than the logits, or an
-    input that does not show the whole photo (boxes would be wrong).
+    Raises `ManifestError` as `taxonomy_of()` does, and if the model is not shown the whole photo: boxes would
+    be wrong.
     """
 
     def __init__(self, manifest: Manifest) -> None:
         if manifest.input.resize != "squash":
             raise ManifestError(f"{manifest.identity}: a species model is shown the whole photo, squashed")
-        self._taxonomy = _read_taxonomy(manifest)
+        self._taxonomy = taxonomy_of(manifest)
         self._classifier = Classifier(
             self._taxonomy, temperature=manifest.calibration.get("temperature", 1.0)
         )
@@ -67,18 +65,3 @@ def _detect(scores: Scores, activation: NDArray[np.float32]) -> tuple[Detection,
     if conf < DETECTED:
         return ()
     return (Detection(_CATEGORIES[label], label, conf, locate(activation)),)
-
-
-def _read_taxonomy(manifest: Manifest) -> Taxonomy:
-    taxonomy = Taxonomy.read(_taxonomy_file(manifest))
-    logits = manifest.outputs["logits"].shape
-    if logits != ("batch", len(taxonomy.outputs)):
-        raise ManifestError(f"{manifest.identity}: {len(taxonomy.outputs)} outputs named, {logits} given")
-    return taxonomy
-
-
-def _taxonomy_file(manifest: Manifest) -> Path:
-    for file in manifest.files:
-        if file.path.name == "taxonomy.csv":
-            return file.path
-    raise ManifestError(f"{manifest.identity}: a species model comes with a taxonomy.csv")

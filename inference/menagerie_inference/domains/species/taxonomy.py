@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
 from menagerie_inference.domains.species.labels import ANIMAL, BLANK, UNKNOWN, VEHICLE, Rank, taxon
+from menagerie_inference.errors import ManifestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from menagerie_inference.domains.species.labels import Taxon
+    from menagerie_inference.manifest import Manifest
 
 Kind = Literal["animal", "vehicle", "blank"]
 
@@ -56,6 +58,20 @@ class Taxonomy:
             return ANIMAL
         above = taxon(label).at(rank)
         return self._labels.get(above) if above else None
+
+
+def taxonomy_of(manifest: Manifest) -> Taxonomy:
+    """Read the taxonomy.csv among a model's files; blocks for a few milliseconds.
+
+    Raises `ManifestError` if there is none, or if it has not one row for each of the logits.
+    """
+    file = next((file for file in manifest.files if file.path.name == "taxonomy.csv"), None)
+    if file is None:
+        raise ManifestError(f"{manifest.identity}: a species model comes with a taxonomy.csv")
+    taxonomy = Taxonomy.read(file.path)
+    if manifest.outputs["logits"].shape != ("batch", len(taxonomy.outputs)):
+        raise ManifestError(f"{manifest.identity}: {file.path.name} has {len(taxonomy.outputs)} outputs")
+    return taxonomy
 
 
 def _output(row: Mapping[str, str]) -> Output:

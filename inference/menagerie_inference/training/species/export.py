@@ -1,7 +1,7 @@
 """Makes the embedded species model: EfficientNet-Lite2, exported to ONNX and quantised to int8.
 
-    pip install torch --index-url ADDRESS_OF_THE_CPU_BUILDS      # or any other build of torch
-    pip install 'menagerie-vision[server,onnx,training]'
+    pip install torch==2.13.0  # in the build that you want; the CPU's is enough
+    pip install '.[server,onnx,training]'
     python -m menagerie_inference.training.species.export tests/photos
 
 The argument is a folder of photographs (.jpg) and their labels.csv: the int8 ranges and the temperature are
