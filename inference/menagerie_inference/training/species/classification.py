@@ -77,12 +77,16 @@ def binomials(wordnet: WordNet, synset: Synset) -> Iterator[tuple[Taxon, str]]:
         match = _BINOMIAL.fullmatch(name)
         # "Nile crocodile" looks like a scientific name; but there is no genus Nile.
         genus = match and wordnet.named(f"genus {match[1]}")
-        if match and genus:
-            yield Taxon(genus.id, "genus", match[1].lower()), match[2]
+        taxon = genus and _taxon(genus)
+        if match and taxon:
+            yield taxon, match[2]
 
 
 def _memberships(wordnet: WordNet, synset_id: str) -> Iterator[Taxon]:
-    for holonym in wordnet.holonyms(synset_id):
-        match = next(filter(None, map(_TAXON.fullmatch, holonym.names)), None)
-        if match:
-            yield Taxon(holonym.id, match[1], match[2].lower())
+    return filter(None, map(_taxon, wordnet.holonyms(synset_id)))
+
+
+def _taxon(synset: Synset) -> Taxon | None:
+    """Read a taxon with the first of its names, as WordNet has Aranea and Araneus for one genus."""
+    match = next(filter(None, map(_TAXON.fullmatch, synset.names)), None)
+    return Taxon(synset.id, match[1], match[2].lower()) if match else None
