@@ -40,16 +40,16 @@ def report() -> Report:
     return asyncio.run(evaluate(PHOTOS))
 
 
-# Each floor is two photos below what was measured: int8 arithmetic differs a little between processors.
+# Each floor is one photo below what was measured: int8 arithmetic differs a little between processors.
 def test_recognises_the_animals_on_the_projects_photos(report: Report) -> None:
-    assert top(report.outcomes, 1).part >= 17
-    assert top(report.outcomes, 5).part >= 21
+    assert top(report.outcomes, 1).part >= 20
+    assert top(report.outcomes, 5).part >= 22
 
 
 def test_finds_the_animals_and_leaves_scenes_alone(report: Report) -> None:
     animals, blanks = detected_animals(report.outcomes), recall(report.outcomes, "blank")
-    assert animals.part >= animals.whole - 2
-    assert blanks.part >= blanks.whole - 2
+    assert animals.part >= animals.whole - 1
+    assert blanks.part >= blanks.whole - 1
 
 
 def test_the_command_prints_the_report() -> None:
