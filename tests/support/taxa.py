@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from menagerie_inference.domains.species.decision import Blocked, Evidence, nowhere_blocked
+from menagerie_inference.domains.species.decision import Blocked, Evidence, blocks_nothing
 from menagerie_inference.domains.species.labels import display_name
 from menagerie_inference.domains.species.result import Box, Detection, SpeciesClass
 from menagerie_inference.domains.species.taxonomy import Output, Taxonomy
@@ -31,7 +31,7 @@ _CATEGORIES = {"animal": "1", "human": "2", "vehicle": "3"}
 def evidence(
     classes: dict[str, float],
     detection: tuple[str, float] | None = None,
-    blocked: Blocked = nowhere_blocked,
+    blocked: Blocked = blocks_nothing,
 ) -> Evidence:
     """Put together what is seen of a photo: scores by label, best first, and a kind with its confidence."""
     found = [SpeciesClass(label, display_name(label), score) for label, score in classes.items()]

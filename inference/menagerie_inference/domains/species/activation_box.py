@@ -28,12 +28,13 @@ def locate(activation: NDArray[np.float32]) -> Box:
 
     The map covers the photo, edge to edge. One without any activity gives the whole photo.
     """
-    active = activation >= THRESHOLD * activation.max()
-    if activation.max() <= 0:
+    peak = activation.max()
+    if peak <= 0:
         return Box(0.0, 0.0, 1.0, 1.0)
-    largest = _mask(max(_components(active), key=len), activation.shape)
+    largest = max(_components(activation >= THRESHOLD * peak), key=len)
     rows, columns = activation.shape
-    finer = _interpolation(rows) @ np.where(largest, activation, 0.0) @ _interpolation(columns).T
+    subject = np.where(_mask(largest, activation.shape), activation, 0.0)
+    finer = _interpolation(rows) @ subject @ _interpolation(columns).T
     inside = finer >= THRESHOLD * finer.max()
     top, height = _extent(inside.any(axis=1))
     left, width = _extent(inside.any(axis=0))

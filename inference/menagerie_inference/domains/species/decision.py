@@ -14,7 +14,7 @@ Blocked = Callable[[str], bool]
 """Tells of a label whether its animal cannot be where the camera stands."""
 
 
-def nowhere_blocked(_label: str) -> bool:
+def blocks_nothing(_label: str) -> bool:
     """Block nothing: the place of the camera is not known, or the model has no geofence."""
     return False
 
@@ -39,7 +39,7 @@ class Evidence:
     """The surest detection."""
 
     taxonomy: Taxonomy
-    blocked: Blocked = nowhere_blocked
+    blocked: Blocked = blocks_nothing
 
     @property
     def top_score(self) -> float:
