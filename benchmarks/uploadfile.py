@@ -105,8 +105,8 @@ def _megabytes(process: psutil.Process) -> float:
 def two_hundred_kilobytes() -> bytes:
     """Return a photograph as a JPEG of about 200 kB."""
     with Image.open(io.BytesIO(PHOTOS.an_animal().content)) as image:
-        large = image.convert("RGB").resize((1280, 960))
-    encoded = (_jpeg(large, quality) for quality in range(95, 20, -3))
+        large = image.convert("RGB").resize((1600, 1200))
+    encoded = (_jpeg(large, quality) for quality in range(95, 20, -1))
     return next(data for data in encoded if len(data) <= PHOTO_BYTES)
 
 

@@ -15,12 +15,12 @@ from grpc_health.v1.health import SERVICE_NAME as HEALTH_SERVICE
 from grpc_health.v1.health import aio as health
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_reflection.v1alpha import reflection
-from menagerie_inference.domains.species import SpeciesIdentifier
 
 from menagerie.species.v1 import species_pb2_grpc
 from menagerie.system.v1 import system_pb2_grpc
 from menagerie_envoy.apis import SPECIES, SYSTEM
 from menagerie_inference.batching import BatchPolicy
+from menagerie_inference.domains.species import SpeciesIdentifier
 from menagerie_inference.engine.local import LocalEngine
 from menagerie_inference.image import ImageDecoder
 from menagerie_inference.registry import Registry

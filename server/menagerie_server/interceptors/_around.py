@@ -1,10 +1,9 @@
-"""How every interceptor here wraps a call, whichever of the four kinds it is."""
+"""How a call is wrapped in what every call passes through, whichever of the four kinds it is."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import grpc
 
@@ -20,46 +19,63 @@ OURS = "/menagerie."
 """Health checks and reflection are the libraries' own, and are left alone."""
 
 
-class AroundInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps each call of our services in `around`: unary or streaming, it is entered first and left last."""
+class Around(Protocol):
+    """One thing that every call passes through."""
 
-    @abstractmethod
     def around(self, method: str, context: Context) -> AbstractAsyncContextManager[None]:
         """Return what to enter before a call, and to leave after it, with its error if it has one."""
+
+
+class AroundInterceptor(grpc.aio.ServerInterceptor):
+    """Wraps each call of our services, unary or streaming, in all that it passes through, outermost first.
+
+    One interceptor for all of them, and each method is wrapped once: gRPC asks again for every call.
+    """
+
+    def __init__(self, arounds: Sequence[Around]) -> None:
+        self._arounds = arounds
+        self._wrapped: dict[str, Handler] = {}
 
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler | None:
-        """Wrap the handler of the call, if the server has one."""
-        handler = await continuation(handler_call_details)
+        """Return the wrapped handler of the call, if the server has one."""
         method = handler_call_details.method
+        if method in self._wrapped:
+            return self._wrapped[method]
+        handler = await continuation(handler_call_details)
         if handler is None or not method.startswith(OURS):
             return handler
-        return self._wrap(handler, method)
+        self._wrapped[method] = self._wrap(handler, method)
+        return self._wrapped[method]
 
     def _wrap(self, handler: Handler, method: str) -> Handler:
         kind = f"{_arity(handler.request_streaming)}_{_arity(handler.response_streaming)}"
         behaviour = getattr(handler, kind)
-        wrap = self._stream if handler.response_streaming else self._unary
+        wrap = _stream if handler.response_streaming else _unary
+        for around in reversed(self._arounds):
+            behaviour = wrap(behaviour, around, method)
         make: Callable[..., Handler] = getattr(grpc, f"{kind}_rpc_method_handler")
-        return make(wrap(behaviour, method), handler.request_deserializer, handler.response_serializer)
+        return make(behaviour, handler.request_deserializer, handler.response_serializer)
 
-    def _unary(self, behaviour: Behaviour, method: str) -> Behaviour:
-        async def call(request: object, context: Context) -> object:
-            async with self.around(method, context):
-                return await behaviour(request, context)
 
-        return call
+def _unary(behaviour: Behaviour, around: Around, method: str) -> Behaviour:
+    async def call(request: object, context: Context) -> object:
+        async with around.around(method, context):
+            return await behaviour(request, context)
 
-    def _stream(self, behaviour: Behaviour, method: str) -> Behaviour:
-        async def call(request: object, context: Context) -> AsyncIterator[object]:
-            async with self.around(method, context):
-                async for response in behaviour(request, context):
-                    yield response
+    return call
 
-        return call
+
+def _stream(behaviour: Behaviour, around: Around, method: str) -> Behaviour:
+    async def call(request: object, context: Context) -> AsyncIterator[object]:
+        async with around.around(method, context):
+            async for response in behaviour(request, context):
+                yield response
+
+    return call
 
 
 def _arity(streaming: bool) -> str:  # noqa: FBT001 - it is gRPC's own flag

@@ -8,10 +8,11 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from menagerie_inference.errors import DeadlineExceeded
-from menagerie_server.interceptors._around import AroundInterceptor, Context
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from menagerie_server.interceptors._around import Context
 
 MARGIN_SECONDS = 0.02
 """Kept back from the caller's deadline, so that the answer that it has passed still arrives before it."""
@@ -20,7 +21,7 @@ DEADLINE: ContextVar[float | None] = ContextVar("deadline", default=None)
 """The deadline of the call at hand, in the event loop's time; queues drop work that is too late for it."""
 
 
-class DeadlineInterceptor(AroundInterceptor):
+class Deadline:
     """Ends a call whose deadline has passed, and refuses one whose deadline is too near to be kept."""
 
     def __init__(self, default_seconds: float) -> None:

@@ -10,16 +10,17 @@ import structlog
 from grpc_status import rpc_status
 
 from menagerie_server.errors import wire_error
-from menagerie_server.interceptors._around import AroundInterceptor, Context
 from menagerie_server.interceptors.request_log import REQUEST_ID, REQUEST_ID_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from menagerie_server.interceptors._around import Context
+
 _log = structlog.get_logger()
 
 
-class ErrorStatusInterceptor(AroundInterceptor):
+class ErrorStatus:
     """Ends a failed call with the code, the text and the details that the table of errors names."""
 
     @asynccontextmanager

@@ -6,15 +6,16 @@ import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from menagerie_server.interceptors._around import AroundInterceptor, Context
 from menagerie_server.interceptors.request_log import code_name
 from menagerie_server.metrics import CALL_SECONDS, CALLS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from menagerie_server.interceptors._around import Context
 
-class MetricsInterceptor(AroundInterceptor):
+
+class Metrics:
     """Counts calls by method and code, and measures their duration."""
 
     @asynccontextmanager

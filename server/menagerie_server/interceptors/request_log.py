@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import grpc
 import structlog
 
-from menagerie_server.interceptors._around import AroundInterceptor, Context
-
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from menagerie_server.interceptors._around import Context
 
 REQUEST_ID_HEADER = "x-request-id"
 MAX_REQUEST_ID = 128
@@ -25,7 +25,7 @@ REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 _log = structlog.get_logger()
 
 
-class RequestLogInterceptor(AroundInterceptor):
+class RequestLog:
     """Binds the request id to every log line of a call, returns it to the caller, and logs the call's end."""
 
     @asynccontextmanager

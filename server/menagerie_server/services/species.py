@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     import grpc
-    from menagerie_inference.domains.species import SpeciesIdentifier, SpeciesResult
 
+    from menagerie_inference.domains.species import SpeciesIdentifier, SpeciesResult
     from menagerie_server.loading import Loading
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
