@@ -19,6 +19,14 @@ class Limit:
     cpu_milliseconds: float
 
 
+def mean(one: Limit, other: Limit) -> Limit:
+    """Return what lies between two measurements."""
+    return Limit(
+        per_second=(one.per_second + other.per_second) / 2,
+        cpu_milliseconds=(one.cpu_milliseconds + other.cpu_milliseconds) / 2,
+    )
+
+
 def plain_loop(photo: bytes, *, threads: int, images: int) -> Limit:
     """Decode and run in this many threads, as many as the server's model has instances, one core each."""
     manifest = Registry.for_profile(EMBEDDED).manifest_for("species")

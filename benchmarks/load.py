@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 Call = Callable[[], Awaitable[None]]
 
-WARM_UP_CALLS = 20
+WARM_UP_CALLS = 200
+"""By then the server's memory has grown to what this many callers need."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,14 @@ class Result:
 
 
 async def measure(callers: list[Call], *, calls: int) -> Result:
-    """Make this many calls, shared by the callers, after some that do not count."""
-    await _run(callers, WARM_UP_CALLS)
+    """Make this many calls, shared by the callers."""
     started = time.perf_counter()
-    durations = await _run(callers, calls)
+    durations = await run(callers, calls)
     return Result(calls / (time.perf_counter() - started), np.array(durations) * 1000)
 
 
-async def _run(callers: list[Call], calls: int) -> list[float]:
+async def run(callers: list[Call], calls: int) -> list[float]:
+    """Make this many calls, shared by the callers; return how long each took, in seconds."""
     durations: list[float] = []
     remaining = iter(range(calls))
 

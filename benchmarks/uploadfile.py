@@ -12,11 +12,12 @@ import asyncio
 import io
 import os
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 
 import grpc
 import psutil
-from benchmarks.limit import Limit, plain_loop
-from benchmarks.load import WARM_UP_CALLS, Call, GrpcCaller, RestCaller, measure
+from benchmarks.limit import Limit, mean, plain_loop
+from benchmarks.load import WARM_UP_CALLS, Call, GrpcCaller, RestCaller, Result, measure, run
 from benchmarks.table import Row, write
 from PIL import Image
 from tests.support.folders import open_folder
@@ -28,6 +29,8 @@ CALLS = 400
 PHOTO_BYTES = 200_000
 MAX_WORKER_MEGABYTES = 400.0
 MAX_ENVOY_MEGABYTES = 120.0
+ALLOWED_MILLISECONDS = 1.5
+"""What receiving, passing on and answering may add to the processor time of decoding and the model."""
 
 
 def main() -> None:
@@ -36,24 +39,54 @@ def main() -> None:
     with open_folder() as folder, running_server(folder / "data", MENAGERIE_LOG_LEVEL="WARNING") as server:
         processes = Processes(server.process.pid)
         rows = processes.idle_rows()
-        limit = plain_loop(photo, threads=os.cpu_count() or 1, images=CALLS)
-        rows += [Row("limit: plain loop", limit.per_second, "images/s")]
-        rows += [Row("limit: plain loop, processor time", limit.cpu_milliseconds, "ms/image")]
-        rows += asyncio.run(measure_all(server, processes, photo, limit))
+        for concurrency in CONCURRENCIES:
+            rows += measure_at(concurrency, server, processes, photo)
     write(rows)
 
 
-async def measure_all(server: RunningServer, processes: Processes, photo: bytes, limit: Limit) -> list[Row]:
-    """Measure REST and gRPC at every concurrency."""
-    rows = []
-    for concurrency in CONCURRENCIES:
-        async with AsyncExitStack() as stack:
-            rest = [await _rest_caller(stack, server, photo) for _ in range(concurrency)]
-            rows += await _measure(f"REST, {concurrency} callers", rest, processes, limit)
-        async with grpc.aio.insecure_channel(server.worker()) as channel:
-            native: list[Call] = [GrpcCaller(channel, photo) for _ in range(concurrency)]
-            rows += await _measure(f"gRPC, {concurrency} callers", native, processes, limit)
-    return rows
+def measure_at(concurrency: int, server: RunningServer, processes: Processes, photo: bytes) -> list[Row]:
+    """Measure REST and gRPC between two measurements of the limit: the machine's speed may drift."""
+    before = plain_loop(photo, threads=os.cpu_count() or 1, images=CALLS)
+    rest, native = asyncio.run(measure_both(concurrency, server, processes, photo))
+    after = plain_loop(photo, threads=os.cpu_count() or 1, images=CALLS)
+    limit = mean(before, after)
+    return [
+        Row(f"limit, beside {concurrency} callers", limit.per_second, "images/s"),
+        Row(f"limit, beside {concurrency} callers, processor time", limit.cpu_milliseconds, "ms/image"),
+        *rows_of(f"REST, {concurrency} callers", rest, limit),
+        *rows_of(f"gRPC, {concurrency} callers", native, limit),
+    ]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the callers saw, and what the server's processes took for each image."""
+
+    result: Result
+    cpu_milliseconds: float
+
+
+async def measure_both(
+    concurrency: int, server: RunningServer, processes: Processes, photo: bytes
+) -> tuple[Measured, Measured]:
+    """Measure this many callers over REST, then over gRPC."""
+    async with AsyncExitStack() as stack:
+        rest = [await _rest_caller(stack, server, photo) for _ in range(concurrency)]
+        over_rest = await _measure(rest, processes)
+    async with grpc.aio.insecure_channel(server.worker()) as channel:
+        native: list[Call] = [GrpcCaller(channel, photo) for _ in range(concurrency)]
+        return over_rest, await _measure(native, processes)
+
+
+def rows_of(name: str, measured: Measured, limit: Limit) -> list[Row]:
+    """Return the rows of one way in, beside the limit."""
+    result, cpu = measured.result, measured.cpu_milliseconds
+    return [
+        Row(name, result.per_second, "images/s", limit.per_second),
+        Row(f"{name}, p50", result.percentile(50), "ms"),
+        Row(f"{name}, p99", result.percentile(99), "ms"),
+        Row(f"{name}, processor time", cpu, "ms/image", limit.cpu_milliseconds + ALLOWED_MILLISECONDS),
+    ]
 
 
 async def _rest_caller(stack: AsyncExitStack, server: RunningServer, photo: bytes) -> Call:
@@ -62,17 +95,11 @@ async def _rest_caller(stack: AsyncExitStack, server: RunningServer, photo: byte
     return caller
 
 
-async def _measure(name: str, callers: list[Call], processes: Processes, limit: Limit) -> list[Row]:
+async def _measure(callers: list[Call], processes: Processes) -> Measured:
+    await run(callers, WARM_UP_CALLS)
     before = processes.cpu_seconds()
     result = await measure(callers, calls=CALLS)
-    # The calls that warm up are few, and cost what the others cost.
-    cpu = (processes.cpu_seconds() - before) / (CALLS + WARM_UP_CALLS) * 1000
-    return [
-        Row(name, result.per_second, "images/s", limit.per_second),
-        Row(f"{name}, p50", result.percentile(50), "ms"),
-        Row(f"{name}, p99", result.percentile(99), "ms"),
-        Row(f"{name}, server's processor time", cpu, "ms/image", limit.cpu_milliseconds + 1.5),
-    ]
+    return Measured(result, (processes.cpu_seconds() - before) / CALLS * 1000)
 
 
 class Processes:

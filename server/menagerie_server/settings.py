@@ -61,7 +61,8 @@ class Settings(BaseSettings):
         ),
     )
     """The Google AI Studio key of the species API; the document's own name for it is GOOGLE_API_KEY."""
-    envoy_threads: PositiveInt = Field(default_factory=lambda: min(4, os.cpu_count() or 1))
+    envoy_threads: PositiveInt = Field(default_factory=lambda: max(1, (os.cpu_count() or 1) // 4))
+    """Envoy passes on some thousand calls a second in one thread; models fill the other cores long before."""
     idle_seconds: PositiveFloat = 60.0
     """How long a request or a stream may stand still before Envoy ends it."""
     database_connections_per_worker: PositiveInt = Field(default=8, le=64)
