@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from contextlib import AsyncExitStack
@@ -71,6 +72,8 @@ class Worker:
             server = await self._start()
             stack.push_async_callback(self._stop, server)
             await self._load(engine, decoder)
+            # What is there now stays until the end: the garbage collector need not look at it again and again.
+            gc.freeze()
             await stopped.wait()
 
     async def _load(self, engine: LocalEngine, decoder: ImageDecoder) -> None:

@@ -35,20 +35,17 @@ def addresses(settings: Settings) -> Mapping[str, Address]:
     return named
 
 
-def worker(index: int, database_url: str, metrics: Path, lock: int) -> Program:
-    """Return the program of one worker; the workers add up their metrics in a folder that they share.
+def worker(index: int, database_url: str, metrics: Path | None, lock: int) -> Program:
+    """Return the program of one worker; several add up their metrics in a folder that they share.
 
     Only its environment holds the database's password.
     """
+    shared = {} if metrics is None else {"PROMETHEUS_MULTIPROC_DIR": str(metrics)}
     return Program(
         name=f"worker {index}",
         # -P: what lies in the current folder is not imported.
         command=(sys.executable, "-P", "-m", "menagerie_server.cli", "worker", "--index", str(index)),
-        environment={
-            **os.environ,
-            "MENAGERIE_DATABASE_URL": database_url,
-            "PROMETHEUS_MULTIPROC_DIR": str(metrics),
-        },
+        environment={**os.environ, **shared, "MENAGERIE_DATABASE_URL": database_url},
         account=account.current(),
         lock=lock,
     )
