@@ -72,7 +72,7 @@ class Worker:
             server = await self._start()
             stack.push_async_callback(self._stop, server)
             await self._load(engine, decoder)
-            # What is there now stays until the end: the garbage collector need not look at it again and again.
+            # What is there now stays until the end: the garbage collector need not look at it again.
             gc.freeze()
             await stopped.wait()
 
