@@ -16,6 +16,8 @@ HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 CONNECT_SECONDS = 1.0
 HEALTH_INTERVAL_SECONDS = 1.0
+AWAITED_INTERVAL_SECONDS = 0.25
+"""How often a worker is looked for that starts, or starts again."""
 HEALTH_TIMEOUT_SECONDS = 2.0
 """Loading a model can hold Python's global lock: a worker is down only after three such checks in a row."""
 FAILED_CHECKS = 3
@@ -31,7 +33,8 @@ def worker_cluster(edge: Edge) -> Json:
             {
                 "timeout": seconds(HEALTH_TIMEOUT_SECONDS),
                 "interval": seconds(HEALTH_INTERVAL_SECONDS),
-                "no_traffic_interval": seconds(HEALTH_INTERVAL_SECONDS),
+                "no_traffic_interval": seconds(AWAITED_INTERVAL_SECONDS),
+                "unhealthy_interval": seconds(AWAITED_INTERVAL_SECONDS),
                 "unhealthy_threshold": FAILED_CHECKS,
                 "healthy_threshold": 1,
                 # The empty name asks for the process: an API that is not ready says so itself.

@@ -20,14 +20,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="How many server processes.", show_default="MENAGERIE_WORKERS, or 1"),
+]
+
 
 @app.command()
-def serve() -> None:
+def serve(workers: Workers = None) -> None:
     """Run every API: PostgreSQL, the workers and Envoy, until a signal asks for a stop."""
     # Each command loads what it needs, and no other's: workers are many, and live long.
     from menagerie_server.supervisor import supervisor  # noqa: PLC0415
 
-    settings = _settings()
+    settings = _settings(workers)
     configure_logs(settings.log_level)
     reasons: list[str] = []
     try:
@@ -44,7 +49,7 @@ def worker(index: Annotated[int, typer.Option(min=0, help="Which worker this is;
     """Run one worker, as `menagerie serve` starts it."""
     from menagerie_server.app import run_worker  # noqa: PLC0415
 
-    run_worker(_settings(), index)
+    run_worker(_settings(None), index)
 
 
 def main() -> None:
@@ -52,9 +57,9 @@ def main() -> None:
     app()
 
 
-def _settings() -> Settings:
+def _settings(workers: int | None) -> Settings:
     try:
-        return Settings()
+        return Settings() if workers is None else Settings(workers=workers)
     except ValidationError as error:
         typer.echo(f"The settings cannot be used.\n{error}", err=True)
         raise typer.Exit(1) from error

@@ -65,12 +65,11 @@ class ServerProcess:
             "MENAGERIE_FRONT_DOOR_PORT": str(self.front_door_port),
             "MENAGERIE_SPECIES_PORT": str(self.species_port),
             "MENAGERIE_GRPC_PORT": str(self.grpc_port),
-            "MENAGERIE_WORKERS": str(self.workers),
             **self.environment,
         }
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [*self.prefix, *COMMAND],
+                [*self.prefix, *COMMAND, "--workers", str(self.workers)],
                 env=environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,

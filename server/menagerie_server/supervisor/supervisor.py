@@ -79,9 +79,8 @@ class Supervisor:
         ):
             envoy = programs.envoy(settings, folder, lock)
             async with self._database() as url, migrated(url):
-                # A worker alone counts faster in its own memory.
-                shared = metrics if settings.workers > 1 else None
-                workers = [programs.worker(index, url, shared, lock) for index in range(settings.workers)]
+                indices = range(settings.workers)
+                workers = [programs.worker(settings, index, url, metrics, lock) for index in indices]
                 async with self._kept([envoy]), self._kept(workers):
                     await self._ready()
                     yield folder / menagerie_envoy.ADMIN_SOCKET

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import httpx
 import psycopg
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from tests.support.folders import open_folder
 from tests.support.processes import children, command_line, descendants, living, session, wait_until
 from tests.support.server_process import ServerProcess, ending
@@ -16,6 +18,8 @@ from menagerie_server.supervisor.cluster import Cluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+GET_INFO = "/menagerie.species.v1.SpeciesService/GetInfo"
 
 CHILDREN: dict[str, Callable[[ServerProcess], int]] = {
     "worker 0": lambda server: server.worker(0),
@@ -51,6 +55,46 @@ def database_answers(server: ServerProcess) -> bool:
 def test_everything_answers_when_the_server_says_so(server: ServerProcess) -> None:
     assert server.is_ready()
     assert database_answers(server)
+
+
+def calls_answered(server: ServerProcess) -> float:
+    """Return how many calls of one method all workers together have counted."""
+    counted = ("menagerie_calls_total", {"method": GET_INFO, "code": "OK"})
+    text = httpx.get(f"{server.front_door}/metrics", trust_env=False).text
+    samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
+    return sum(sample.value for sample in samples if (sample.name, sample.labels) == counted)
+
+
+def workers_as_envoy_sees_them(server: ServerProcess) -> list[dict[str, Any]]:
+    transport = httpx.HTTPTransport(uds=str(server.folder / "envoy" / "admin.sock"))
+    with httpx.Client(transport=transport) as admin:
+        clusters = admin.get("http://admin/clusters?format=json").json()["cluster_statuses"]
+    hosts: list[dict[str, Any]] = next(one["host_statuses"] for one in clusters if one["name"] == "workers")
+    return hosts
+
+
+def calls_passed_on(server: ServerProcess) -> list[int]:
+    """Return how many calls Envoy has passed on to each worker."""
+    stats = (host["stats"] for host in workers_as_envoy_sees_them(server))
+    return [int(next(stat.get("value", 0) for stat in one if stat["name"] == "rq_total")) for one in stats]
+
+
+def test_the_requests_of_one_connection_reach_every_worker_and_add_up(server: ServerProcess) -> None:
+    with httpx.Client(base_url=server.species, trust_env=False) as client:
+
+        def every_worker_is_reached() -> bool:
+            client.get("/")
+            return min(calls_passed_on(server)) > 0
+
+        wait_until(every_worker_is_reached, "calls to every worker")
+        passed_on, answered = calls_passed_on(server), calls_answered(server)
+        for _ in range(40):
+            assert client.get("/").status_code == 200
+
+    each = [after - before for before, after in zip(passed_on, calls_passed_on(server), strict=True)]
+    assert len(each) == 2
+    assert min(each) >= 5
+    assert calls_answered(server) - answered == 40
 
 
 def test_each_child_runs_in_a_session_of_its_own(server: ServerProcess) -> None:
