@@ -88,9 +88,9 @@ def test_a_start_that_takes_too_long_is_given_up(server: ServerProcess) -> None:
 
 
 def test_settings_that_make_no_sense(server: ServerProcess) -> None:
-    server.environment = {"MENAGERIE_WORKERS": "none"}
+    server.environment = {"MENAGERIE_DRAIN_SECONDS": "none"}
 
-    assert "workers" in refusal(server)
+    assert "drain_seconds" in refusal(server)
 
 
 def test_a_start_that_is_killed_halfway_can_be_repeated(server: ServerProcess) -> None:
