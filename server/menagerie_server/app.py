@@ -80,7 +80,8 @@ class Worker:
         registry = Registry.for_profile(self._settings.profile)
         manifest = await asyncio.to_thread(registry.manifest_for, SPECIES.name)
         model = await engine.load(manifest)
-        self._species.finish(SpeciesIdentifier(model, decoder))
+        # It reads the taxonomy, which takes longer than the event loop may be held.
+        self._species.finish(await asyncio.to_thread(SpeciesIdentifier, model, decoder))
         await self._health.set(SPECIES.service, HealthCheckResponse.SERVING)
         _log.info("ready", api=SPECIES.name, model=model.manifest.name, device=model.device)
 
