@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 READY = "Menagerie is ready."
+FIRST_PORT, LAST_PORT = 10_000, 30_000
 COMMAND = (sys.executable, "-P", "-m", "menagerie_server.cli", "serve")
 
 
@@ -73,18 +75,25 @@ def running_server(data_dir: Path, *, workers: int = 1, **environment: str) -> I
 
 
 def free_ports(count: int, *, consecutive: int = 1) -> list[int]:
-    """Return ports that are free now; the last ones are consecutive."""
-    with ExitStack() as stack:
-        ports = [_bind(stack, 0) for _ in range(count - consecutive)]
-        first = _bind(stack, 0)
-        return [*ports, first, *(_bind(stack, first + step) for step in range(1, consecutive))]
+    """Return ports that are free now; the last ones are consecutive.
+
+    They lie below the ports that the kernel gives to outgoing connections, so that none of those takes one
+    before the server does.
+    """
+    while True:
+        with ExitStack() as stack, suppress(OSError):
+            single = [_bind(stack, _random_port()) for _ in range(count - consecutive)]
+            first = _random_port()
+            return [*single, *(_bind(stack, first + step) for step in range(consecutive))]
+
+
+def _random_port() -> int:
+    return FIRST_PORT + secrets.randbelow(LAST_PORT - FIRST_PORT)
 
 
 def _bind(stack: ExitStack, port: int) -> int:
-    taken = stack.enter_context(socket.socket())
-    taken.bind(("127.0.0.1", port))
-    number: int = taken.getsockname()[1]
-    return number
+    stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
+    return port
 
 
 def _await_ready(process: subprocess.Popen[str], log: Path) -> None:
