@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-Cell = tuple[int, int]
-
 THRESHOLD: Final = 0.4
 """The part of the map's maximum from which on a place belongs to the subject."""
 
@@ -31,9 +29,9 @@ def locate(activation: NDArray[np.float32]) -> Box:
     peak = activation.max()
     if peak <= 0:
         return Box(0.0, 0.0, 1.0, 1.0)
-    largest = max(_components(activation >= THRESHOLD * peak), key=len)
     rows, columns = activation.shape
-    subject = np.where(_mask(largest, activation.shape), activation, 0.0)
+    largest = max(_components(_bits(activation >= THRESHOLD * peak), columns + 1), key=int.bit_count)
+    subject = np.where(_mask(largest, rows, columns), activation, 0.0)
     finer = _interpolation(rows) @ subject @ _interpolation(columns).T
     inside = finer >= THRESHOLD * finer.max()
     top, height = _extent(inside.any(axis=1))
@@ -41,28 +39,30 @@ def locate(activation: NDArray[np.float32]) -> Box:
     return Box(left, top, width, height)
 
 
-def _components(active: NDArray[np.bool_]) -> Iterator[set[Cell]]:
-    """Give the sets of active cells that share sides, directly or through others."""
-    left = {(int(row), int(column)) for row, column in np.argwhere(active)}
-    while left:
-        component: set[Cell] = set()
-        reached = {next(iter(left))}
-        while reached:
-            component |= reached
-            left -= reached
-            reached = {near for cell in reached for near in _neighbours(cell)} & left
+def _bits(active: NDArray[np.bool_]) -> int:
+    """Write a mask as an integer of one bit a cell, row after row, an empty cell after each row."""
+    apart = np.zeros((active.shape[0], active.shape[1] + 1), np.bool_)
+    apart[:, :-1] = active
+    return int.from_bytes(np.packbits(apart, bitorder="little").tobytes(), "little")
+
+
+def _components(active: int, stride: int) -> Iterator[int]:
+    """Give the sets of active cells that share sides, directly or through others, a row being `stride` bits."""
+    while active:
+        component, reached = 0, active & -active
+        while reached != component:
+            component = reached
+            sides = component << 1 | component >> 1 | component << stride | component >> stride
+            reached |= sides & active
+        active ^= component
         yield component
 
 
-def _neighbours(cell: Cell) -> tuple[Cell, ...]:
-    row, column = cell
-    return (row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)
-
-
-def _mask(cells: set[Cell], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    mask = np.zeros(shape, np.bool_)
-    mask[tuple(np.array(list(cells)).T)] = True
-    return mask
+def _mask(cells: int, rows: int, columns: int) -> NDArray[np.bool_]:
+    size = rows * (columns + 1)
+    octets = np.frombuffer(cells.to_bytes(-(-size // 8), "little"), np.uint8)
+    bits = np.unpackbits(octets, count=size, bitorder="little").reshape(rows, columns + 1)
+    return bits[:, :columns].astype(np.bool_)
 
 
 @lru_cache
