@@ -40,11 +40,13 @@ PROTOS = $(shell cd proto && find menagerie -name '*.proto' | sort)
 SERVICES = $(shell cd proto && grep -rl '^service ' menagerie --include='*.proto' | sort)
 PROTOC = python -m grpc_tools.protoc --descriptor_set_in=build/descriptors.binpb
 
-gen: $(VENV)/dev.stamp ## generate the Python code of the protos
+gen: $(VENV)/dev.stamp ## generate the Python code and the OpenAPI documents of the protos
 	mkdir -p build
 	buf build --as-file-descriptor-set --exclude-source-info -o build/descriptors.binpb
 	$(PROTOC) --python_out=proto --mypy_out=quiet:proto $(PROTOS)
 	$(PROTOC) --grpc_python_out=proto --mypy_grpc_out=quiet:proto $(SERVICES)
+	buf build --as-file-descriptor-set -o build/sources.binpb
+	python -m tools.openapi_generator build/sources.binpb proto
 
 check-gen: gen ## check that the committed code is what `make gen` makes
 	git diff --exit-code -- proto

@@ -1,0 +1,1 @@
+"""Makes an OpenAPI 3.1 document of each annotated service, from its descriptors and their comments."""
