@@ -90,7 +90,7 @@ def rows_of(name: str, measured: Measured, limit: Limit) -> list[Row]:
 
 
 async def _rest_caller(stack: AsyncExitStack, server: RunningServer, photo: bytes) -> Call:
-    caller = await RestCaller.connect(server.species_port, "/uploadfile/", photo)
+    caller = await RestCaller.connect(server.ports["species"], "/uploadfile/", photo)
     stack.callback(caller.close)
     return caller
 

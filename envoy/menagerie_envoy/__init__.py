@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from menagerie_envoy.apis import SPECIES, Api
+from menagerie_envoy.apis import APIS, SPECIES, Api
 from menagerie_envoy.configuration import ADMIN_SOCKET, command, write_configuration
-from menagerie_envoy.edge import Address, Edge
+from menagerie_envoy.edge import Address, Certificate, Edge, Listener, RateLimit
 
-__all__ = ["ADMIN_SOCKET", "SPECIES", "Address", "Api", "Edge", "command", "write_configuration"]
+__all__ = [
+    "ADMIN_SOCKET",
+    "APIS",
+    "SPECIES",
+    "Address",
+    "Api",
+    "Certificate",
+    "Edge",
+    "Listener",
+    "RateLimit",
+    "command",
+    "write_configuration",
+]

@@ -44,6 +44,14 @@ class Api:
     """The full name of the gRPC service."""
     max_request_bytes: int
     """The largest body that Envoy buffers for one unary call."""
+    max_stream_bytes: int = 0
+    """The largest body of a call whose body is read while it arrives; it bounds every other body, too."""
+    prints_defaults: bool = True
+    """Whether zeros, empty texts and empty lists are printed."""
+    rate_limited: frozenset[str] = frozenset()
+    """The methods that share each caller's budget; none named: all of them."""
+    keyless: frozenset[str] = frozenset({"GetHealth", "GetInfo", "GetReadiness"})
+    """The methods that never need an API key."""
     error_key: str = "detail"
     """The key of the text in an error's JSON object."""
     replies: Mapping[int, ErrorReply] = field(default_factory=dict)
@@ -61,12 +69,51 @@ class Api:
 
 MEBIBYTE = 1024 * 1024
 
+WHALES = Api(
+    name="whales",
+    service="menagerie.whales.v1.WhalesService",
+    max_request_bytes=25 * MEBIBYTE,
+    max_stream_bytes=500 * MEBIBYTE,
+    replies={429: ErrorReply(429, "Превышен лимит запросов. Повторите позже.")},
+)
+
+CORAL = Api(
+    name="coral",
+    service="menagerie.coral.v1.CoralService",
+    max_request_bytes=MEBIBYTE,
+    max_stream_bytes=51 * MEBIBYTE,
+    error_key="error",
+    prints_defaults=False,
+)
+
 SPECIES = Api(
     name="species",
     service="menagerie.species.v1.SpeciesService",
     max_request_bytes=6 * MEBIBYTE,
+    max_stream_bytes=100 * MEBIBYTE,
     replies={413: ErrorReply(400, "File too large. Maximum size is 5MB.")},
 )
+
+NSFW = Api(
+    name="nsfw",
+    service="menagerie.nsfw.v1.NsfwService",
+    max_request_bytes=MEBIBYTE,
+    max_stream_bytes=1024 * MEBIBYTE,
+    replies={413: ErrorReply(413, "File too large. Maximum size: 50MB")},
+)
+
+MUZZLE = Api(
+    name="muzzle",
+    service="menagerie.muzzle.v1.MuzzleService",
+    max_request_bytes=32 * MEBIBYTE,
+    max_stream_bytes=32 * MEBIBYTE,
+    replies={413: ErrorReply(422, "The request is too large.")},
+    rate_limited=frozenset(
+        {"Predict", "PredictFile", "Encode", "EncodeFile", "DomainCheck", "DomainCheckFile"}
+    ),
+)
+
+APIS = (WHALES, CORAL, SPECIES, NSFW, MUZZLE)
 
 SYSTEM = Api(name="system", service="menagerie.system.v1.SystemService", max_request_bytes=MEBIBYTE)
 """What the front door itself serves."""

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 WORKERS = "workers"
 
-HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+CIRCUIT_BREAKER: Json = {"max_requests": 4096, "max_connections": 1024}
+"""A call beyond these is answered at once that the service is not available."""
 
 CONNECT_SECONDS = 1.0
 HEALTH_INTERVAL_SECONDS = 1.0
@@ -46,7 +47,12 @@ def worker_cluster(edge: Edge) -> Json:
 
 def hop_cluster(api: Api, edge: Edge) -> Json:
     """Return the cluster that is an API's own listener."""
-    return _cluster(listener_cluster(api), (edge.listeners[api],))
+    cluster = _cluster(listener_cluster(api), (edge.listeners[api].address,))
+    if edge.certificate:
+        # It is this Envoy that answers there: whom the certificate names does not matter.
+        tls = typed("upstream_tls", common_tls_context={"alpn_protocols": ["h2"]})
+        cluster["transport_socket"] = {"name": "envoy.transport_sockets.tls", "typed_config": tls}
+    return cluster
 
 
 def listener_cluster(api: Api) -> str:
@@ -61,6 +67,7 @@ def _cluster(name: str, addresses: tuple[Address, ...]) -> Json:
         "name": name,
         "type": "STATIC",
         "connect_timeout": seconds(CONNECT_SECONDS),
+        "circuit_breakers": {"thresholds": [CIRCUIT_BREAKER]},
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options
         },

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from menagerie_envoy.apis import Api
     from menagerie_envoy.typed import Json
+
+ANY = "*"
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,49 @@ class Address:
 
 
 @dataclass(frozen=True)
+class RateLimit:
+    """How many requests each caller may make in each window."""
+
+    requests: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Where one API listens, and whom it lets in."""
+
+    address: Address
+    allowed_origins: tuple[str, ...] = (ANY,)
+    """The origins whose pages may call it; `*` is any."""
+    allowed_hosts: tuple[str, ...] = (ANY,)
+    """The names by which it may be called; `*` is any."""
+    force_https: bool = False
+    rate_limit: RateLimit | None = None
+    api_keys: bool = False
+    """Whether the workers are asked about each call's key before its body is read."""
+    document: Path | None = None
+    """Its OpenAPI document, which it shows on pages of its own; none: it shows none."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The files of a TLS certificate chain and of its key, both in PEM."""
+
+    chain: Path
+    key: Path
+
+
+@dataclass(frozen=True)
 class Edge:
     """Where Envoy listens, for which APIs, and which workers it balances requests over."""
 
     front_door: Address
-    listeners: Mapping[Api, Address]
+    listeners: Mapping[Api, Listener]
     workers: tuple[Address, ...]
+    trusted_proxies: tuple[str, ...] = ()
+    """The networks whose X-Forwarded-For is believed, besides this machine's own."""
+    certificate: Certificate | None = None
+    access_log: bool = True
     idle_seconds: float = 60.0
     """How long a request or a stream may stand still before it is ended."""
     threads: int = 2

@@ -2,93 +2,137 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from menagerie_envoy.apis import SYSTEM, Api
 from menagerie_envoy.clusters import WORKERS, listener_cluster
+from menagerie_envoy.filters import TRANSCODER, api_filters, disabled, front_door_filters
+from menagerie_envoy.pages import MAX_FILE_BYTES
 from menagerie_envoy.replies import local_replies
-from menagerie_envoy.typed import Json, http_filter, seconds, typed
+from menagerie_envoy.routes import api_hosts, to
+from menagerie_envoy.typed import Json, seconds, typed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from menagerie_envoy.edge import Edge
-
-MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+    from menagerie_envoy.edge import Address, Certificate, Edge
 
 REQUEST_HEADERS_SECONDS = 10.0
-
-TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
 
 SHARED_SERVICES = ("/grpc.health.v1.Health/", "/grpc.reflection.v1.", "/grpc.reflection.v1alpha.")
 """What the front door passes to any worker, whatever API the caller means."""
 
+ACCESS_LOG = {
+    "time": "%START_TIME%",
+    "request_id": "%REQ(X-REQUEST-ID)%",
+    "listener": "%FILTER_CHAIN_NAME%",
+    "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+    "method": "%REQ(:METHOD)%",
+    "path": "%PATH(NQ)%",
+    "protocol": "%PROTOCOL%",
+    "status": "%RESPONSE_CODE%",
+    "details": "%RESPONSE_CODE_DETAILS%",
+    "flags": "%RESPONSE_FLAGS%",
+    "request_bytes": "%BYTES_RECEIVED%",
+    "response_bytes": "%BYTES_SENT%",
+    "milliseconds": "%DURATION%",
+    "worker": "%UPSTREAM_HOST%",
+}
+"""One line of JSON for each request, without its query, which may hold what nobody should log."""
+
 
 def api_listener(api: Api, edge: Edge, descriptors: Path) -> Json:
     """Return the listener of one API. It routes only that API's service: another's is unknown here."""
-    filters = [_error_filter(api), _transcoder(api, descriptors), _router()]
-    routes = [_to(WORKERS, prefix=f"/{api.service}/")]
-    return _listener(api.name, api, edge, routes, filters)
+    listener = edge.listeners[api]
+    return _listener(
+        api.name,
+        edge,
+        address=listener.address,
+        local_reply_config=local_replies(api),
+        route_config={
+            "virtual_hosts": api_hosts(api, listener),
+            "ignore_port_in_host_matching": True,
+            "max_direct_response_body_size_bytes": MAX_FILE_BYTES,
+        },
+        http_filters=api_filters(api, listener, descriptors),
+        **_client_behind_proxies(edge),
+    )
 
 
 def front_door(edge: Edge, descriptors: Path) -> Json:
     """Return the listener that serves the whole: each API by a hop through its own listener."""
-    filters = [_error_filter(SYSTEM), _transcoder(SYSTEM, descriptors), _router()]
-    routes = [_to(WORKERS, prefix=f"/{SYSTEM.service}/")]
-    routes += [_to(WORKERS, prefix=prefix) for prefix in SHARED_SERVICES]
+    routes = [to(WORKERS, {"prefix": prefix}) for prefix in (f"/{SYSTEM.service}/", *SHARED_SERVICES)]
     for api in edge.listeners:
-        routes.append(_to(listener_cluster(api), prefix=f"/{api.package}."))
-        hop = _to(listener_cluster(api), prefix=f"/{api.name}/", prefix_rewrite="/")
-        # The API's own listener knows these paths; the front door's transcoder would refuse them.
-        routes.append(hop | {"typed_per_filter_config": {TRANSCODER: typed("filter_config", disabled=True)}})
-    return _listener("front_door", SYSTEM, edge, routes, filters)
+        routes += _hops(api)
+    return _listener(
+        "front_door",
+        edge,
+        address=edge.front_door,
+        local_reply_config=local_replies(SYSTEM),
+        route_config={"virtual_hosts": [{"name": "front_door", "domains": ["*"], "routes": routes}]},
+        http_filters=front_door_filters(SYSTEM, descriptors),
+        # Here the caller is whoever has connected. The API's listener believes what this one passes on.
+        use_remote_address=True,
+    )
 
 
-def _listener(name: str, api: Api, edge: Edge, routes: list[Json], filters: list[Json]) -> Json:
-    address = edge.listeners.get(api, edge.front_door)
+def _hops(api: Api) -> list[Json]:
+    grpc = to(listener_cluster(api), {"prefix": f"/{api.package}."})
+    rest = to(listener_cluster(api), {"prefix": f"/{api.name}/"}, prefix_rewrite="/")
+    bare = {"match": {"path": f"/{api.name}"}, "redirect": {"path_redirect": f"/{api.name}/"}}
+    # The API's own listener knows these paths, gRPC-Web and CORS; the front door's transcoder refuses them.
+    past = {"typed_per_filter_config": {TRANSCODER: disabled()}}
+    return [route | past for route in (grpc, rest, bare)]
+
+
+def _client_behind_proxies(edge: Edge) -> Json:
+    """Return what finds the caller's address behind the front door and other proxies, and no forged one."""
+    # The front door calls from this machine: from the loopback address, or from the one that it listens on.
+    own = {"127.0.0.1", "::1", edge.front_door.host}
+    networks = map(ip_network, (*sorted(own), *edge.trusted_proxies))
+    cidrs = [{"address_prefix": str(one.network_address), "prefix_len": one.prefixlen} for one in networks]
+    xff = typed("original_ip", xff_trusted_cidrs={"cidrs": cidrs}, skip_xff_append=False)
+    name = "envoy.http.original_ip_detection.xff"
+    return {
+        "use_remote_address": False,
+        "skip_xff_append": False,
+        "original_ip_detection_extensions": [{"name": name, "typed_config": xff}],
+    }
+
+
+def _listener(name: str, edge: Edge, *, address: Address, **more: object) -> Json:
     manager = typed(
         "http_connection_manager",
         stat_prefix=name,
-        use_remote_address=True,
         server_header_transformation="PASS_THROUGH",
         # The caller's own request id is kept, and every answer carries it: Envoy's own errors, too.
         preserve_external_request_id=True,
         always_set_request_id_in_response=True,
         stream_idle_timeout=seconds(edge.idle_seconds),
         request_headers_timeout=seconds(REQUEST_HEADERS_SECONDS),
-        local_reply_config=local_replies(api),
-        route_config={"virtual_hosts": [{"name": name, "domains": ["*"], "routes": routes}]},
-        http_filters=filters,
+        access_log=_access_log(edge),
+        **more,
     )
-    chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+    chain: Json = {
+        "name": name,
+        "filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}],
+    }
+    if edge.certificate:
+        chain["transport_socket"] = _tls(edge.certificate)
     return {"name": name, "address": address.socket_address(), "filter_chains": [chain]}
 
 
-def _to(cluster: str, *, prefix: str, **route: str) -> Json:
-    # The server knows how long each call may take, and honours the caller's deadline: no timeout here.
-    return {"match": {"prefix": prefix}, "route": {"cluster": cluster, "timeout": "0s", **route}}
+def _access_log(edge: Edge) -> list[Json]:
+    log = typed("access_log", log_format={"json_format": ACCESS_LOG})
+    return [{"name": "envoy.access_loggers.stdout", "typed_config": log}] if edge.access_log else []
 
 
-def _error_filter(api: Api) -> Json:
-    template = files(__package__).joinpath("errors.lua").read_text(encoding="utf-8")
-    # Lua's patterns have a `$` of their own, so only the one placeholder is replaced.
-    source = template.replace("$error_key", api.error_key)
-    return http_filter("lua", default_source_code={"inline_string": source})
-
-
-def _transcoder(api: Api, descriptors: Path) -> Json:
-    return http_filter(
-        "grpc_json_transcoder",
-        proto_descriptor=str(descriptors),
-        services=[api.service],
-        print_options={"preserve_proto_field_names": True, "always_print_primitive_fields": True},
-        request_validation_options={"reject_unknown_method": True, "reject_unknown_query_parameters": True},
-        convert_grpc_status=True,
-        max_request_body_size=api.max_request_bytes,
-        max_response_body_size=MAX_RESPONSE_BYTES,
-    )
-
-
-def _router() -> Json:
-    return http_filter("router", suppress_envoy_headers=True)
+def _tls(certificate: Certificate) -> Json:
+    files = {
+        "certificate_chain": {"filename": str(certificate.chain)},
+        "private_key": {"filename": str(certificate.key)},
+    }
+    common = {"alpn_protocols": ["h2", "http/1.1"], "tls_certificates": [files]}
+    context = typed("downstream_tls", common_tls_context=common)
+    return {"name": "envoy.transport_sockets.tls", "typed_config": context}

@@ -23,6 +23,7 @@ def local_replies(api: Api) -> Json:
     """Return the local_reply_config of an API: the first mapper that fits an error decides."""
     return {
         "mappers": [
+            _redirect(),
             _native_grpc(),
             _malformed(),
             *(_by_status(api, status) for status in BY_STATUS),
@@ -44,6 +45,14 @@ def _native_grpc() -> Json:
                 ]
             }
         },
+        "body_format_override": {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}},
+    }
+
+
+def _redirect() -> Json:
+    value = {"default_value": 399, "runtime_key": "menagerie.reply.redirect"}
+    return {
+        "filter": {"status_code_filter": {"comparison": {"op": "LE", "value": value}}},
         "body_format_override": {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}},
     }
 

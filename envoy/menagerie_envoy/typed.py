@@ -18,6 +18,19 @@ _TYPES = {
         "extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
     ),
     "filter_config": "config.route.v3.FilterConfig",
+    "cors": "extensions.filters.http.cors.v3.Cors",
+    "cors_policy": "extensions.filters.http.cors.v3.CorsPolicy",
+    "header_mutation": "extensions.filters.http.header_mutation.v3.HeaderMutation",
+    "grpc_web": "extensions.filters.http.grpc_web.v3.GrpcWeb",
+    "compressor": "extensions.filters.http.compressor.v3.Compressor",
+    "gzip": "extensions.compression.gzip.compressor.v3.Gzip",
+    "local_ratelimit": "extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
+    "ext_authz": "extensions.filters.http.ext_authz.v3.ExtAuthz",
+    "body_size_limit": "extensions.filters.http.body_size_limit.v3.BodySizeLimit",
+    "original_ip": "extensions.http.original_ip_detection.xff.v3.XffConfig",
+    "access_log": "extensions.access_loggers.stream.v3.StdoutAccessLog",
+    "downstream_tls": "extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+    "upstream_tls": "extensions.transport_sockets.tls.v3.UpstreamTlsContext",
     "cel_filter": "extensions.access_loggers.filters.cel.v3.ExpressionFilter",
 }
 

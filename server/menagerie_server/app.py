@@ -19,23 +19,28 @@ from grpc_reflection.v1alpha import reflection
 
 from menagerie.species.v1 import species_pb2_grpc
 from menagerie.system.v1 import system_pb2_grpc
-from menagerie_envoy.apis import SPECIES, SYSTEM
+from menagerie_envoy.apis import APIS, CORAL, MUZZLE, NSFW, SPECIES, SYSTEM, WHALES
 from menagerie_inference.batching import BatchPolicy
 from menagerie_inference.domains.species import SpeciesIdentifier
 from menagerie_inference.engine.local import LocalEngine
 from menagerie_inference.image import ImageDecoder
 from menagerie_inference.registry import Registry
+from menagerie_server.api_keys import ApiKeys
 from menagerie_server.interceptors import interceptors
 from menagerie_server.loading import Loading
 from menagerie_server.logs import configure_logs
 from menagerie_server.metrics import batch_observer
+from menagerie_server.services.authorization import AuthorizationService, add_authorization_service
 from menagerie_server.services.species import SpeciesService
 from menagerie_server.services.system import SystemService
+from menagerie_server.services.unserved import add_unserved
 
 if TYPE_CHECKING:
+    from menagerie_envoy import Api
     from menagerie_server.settings import Settings
 
-SERVED = (SPECIES.service, SYSTEM.service)
+UNSERVED = (WHALES, CORAL, NSFW, MUZZLE)
+"""The APIs whose contract is there, and whose models are not yet."""
 
 MESSAGE_OVERHEAD = 64 * 1024
 """What a message may hold beside the largest body that Envoy lets through."""
@@ -87,15 +92,20 @@ class Worker:
 
     async def _start(self) -> grpc.aio.Server:
         settings = self._settings
+        keys = _api_keys(settings)
         server = grpc.aio.server(
-            interceptors=interceptors(default_deadline_seconds=settings.default_deadline_seconds),
+            interceptors=interceptors(default_deadline_seconds=settings.default_deadline_seconds, keys=keys),
             options=_options(),
         )
-        species = SpeciesService(self._species, gemini_configured=settings.species_google_api_key is not None)
+        species = SpeciesService(self._species, gemini_configured=settings.species.google_api_key is not None)
         species_pb2_grpc.add_SpeciesServiceServicer_to_server(species, server)
         system_pb2_grpc.add_SystemServiceServicer_to_server(SystemService((self._species,)), server)
+        for api in UNSERVED:
+            add_unserved(api, server)
+        add_authorization_service(AuthorizationService({api.name: of for api, of in keys.items()}), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        reflection.enable_server_reflection((*SERVED, HEALTH_SERVICE, reflection.SERVICE_NAME), server)
+        services = (api.service for api in (*APIS, SYSTEM))
+        reflection.enable_server_reflection((*services, HEALTH_SERVICE, reflection.SERVICE_NAME), server)
         await self._health.set(SPECIES.service, HealthCheckResponse.NOT_SERVING)
         server.add_insecure_port(f"{settings.grpc_host}:{self._port}")
         await server.start()
@@ -108,8 +118,17 @@ class Worker:
         await server.stop(self._settings.drain_seconds)
 
 
+def _api_keys(settings: Settings) -> dict[Api, ApiKeys]:
+    """Return the keys of each API that asks for one."""
+    return {
+        api: ApiKeys([key.get_secret_value() for key in chosen.api_keys], chosen.api_keys_file)
+        for api, chosen in settings.apis.items()
+        if chosen.asks_for_key
+    }
+
+
 def _options() -> list[tuple[str, int]]:
-    largest = max(api.max_request_bytes for api in (SPECIES, SYSTEM))
+    largest = max(api.max_request_bytes for api in (*APIS, SYSTEM))
     return [
         ("grpc.max_receive_message_length", largest + MESSAGE_OVERHEAD),
         # Two workers on one port would hide that one of them has the wrong port.

@@ -29,6 +29,9 @@ ERROR_DOMAIN = "menagerie"
 """The domain of every google.rpc.ErrorInfo."""
 
 
+INVALID_API_KEY = "API Key invalid or missing"
+
+
 class ApiError(Exception):
     """Base of the errors whose text is meant for the caller."""
 
@@ -42,6 +45,13 @@ class MissingField(ApiError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"Field required: {name}")
+
+
+class InvalidApiKey(ApiError):
+    """Raised when a call does not carry a key of an API that has keys."""
+
+    def __init__(self) -> None:
+        super().__init__(INVALID_API_KEY)
 
 
 class InferenceFailed(ApiError):
@@ -99,6 +109,7 @@ WIRE_ERRORS: Mapping[type[Exception], WireError] = MappingProxyType(
         ImageUnreadable: WireError(_Code.INVALID_ARGUMENT, "IMAGE_UNREADABLE", 400, UNREADABLE),
         ImageDamaged: WireError(_Code.INVALID_ARGUMENT, "IMAGE_DAMAGED", 400, DAMAGED),
         ImageTooLarge: WireError(_Code.INVALID_ARGUMENT, "IMAGE_TOO_LARGE", 400),
+        InvalidApiKey: WireError(_Code.UNAUTHENTICATED, "INVALID_API_KEY", 401),
         Overloaded: WireError(_Code.RESOURCE_EXHAUSTED, "OVERLOADED", 429, BUSY, retry_seconds=1),
         DeadlineExceeded: WireError(_Code.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", 504, TOO_LATE),
         ModelUnavailable: WireError(_Code.UNAVAILABLE, "MODEL_UNAVAILABLE", 503, NO_MODEL, retry_seconds=5),

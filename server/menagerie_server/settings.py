@@ -6,12 +6,25 @@ import os
 from pathlib import Path
 
 import platformdirs
-from pydantic import AliasChoices, Field, PositiveFloat, PositiveInt, SecretStr, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+from pydantic.fields import FieldInfo  # noqa: TC002 - pydantic reads the annotations of its sources
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
+)
+
+from menagerie_envoy.apis import CORAL, MUZZLE, NSFW, SPECIES, WHALES, Api
+from menagerie_server.api_settings import (
+    ApiSettings,
+    CoralSettings,
+    MuzzleSettings,
+    Names,
+    NsfwSettings,
+    SpeciesSettings,
+    WhalesSettings,
+    documented_values,
 )
 
 SETTINGS_FILE_VARIABLE = "MENAGERIE_SETTINGS_FILE"
@@ -31,7 +44,9 @@ class Settings(BaseSettings):
     `MENAGERIE_SETTINGS_FILE` names; the environment wins.
     """
 
-    model_config = SettingsConfigDict(env_prefix="MENAGERIE_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="MENAGERIE_", env_nested_delimiter="_", env_nested_max_split=1, frozen=True, extra="forbid"
+    )
 
     data_dir: Path = Field(default_factory=default_data_dir)
     """Where the embedded database, the object store and the logs of children live."""
@@ -43,7 +58,16 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     """The address that Envoy listens on; 0.0.0.0 opens the APIs to the network."""
     front_door_port: int = 8080
-    species_port: int = 7860
+    whales: WhalesSettings = WhalesSettings()
+    coral: CoralSettings = CoralSettings()
+    species: SpeciesSettings = SpeciesSettings()
+    nsfw: NsfwSettings = NsfwSettings()
+    muzzle: MuzzleSettings = MuzzleSettings()
+    trusted_proxies: Names = ()
+    """The networks, such as 10.0.0.0/8, whose X-Forwarded-For is believed, besides this machine's own."""
+    tls_certificate: Path | None = None
+    """A PEM file with the certificate chain of every listener; none: plain HTTP. It needs `tls_key`."""
+    tls_key: Path | None = None
 
     workers: PositiveInt = 1
     """How many server processes; Envoy balances every request over them."""
@@ -54,13 +78,6 @@ class Settings(BaseSettings):
     """How long a call may take whose caller sets no deadline."""
     profile: str = "embedded"
     """Which models run: the embedded ones, or those of a folder with <role>/manifest.toml for each role."""
-    species_google_api_key: SecretStr | None = Field(
-        default=None,
-        validation_alias=AliasChoices(
-            "MENAGERIE_SPECIES_GOOGLE_API_KEY", "GOOGLE_API_KEY", "species_google_api_key"
-        ),
-    )
-    """The Google AI Studio key of the species API; the document's own name for it is GOOGLE_API_KEY."""
     envoy_threads: PositiveInt = Field(default_factory=lambda: max(1, (os.cpu_count() or 1) // 4))
     """Envoy passes on some thousand calls a second in one thread; models fill the other cores long before."""
     idle_seconds: PositiveFloat = 60.0
@@ -87,6 +104,34 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes it by name
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes it by name
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read arguments, then the environment, then the TOML file."""
-        file = os.environ.get(SETTINGS_FILE_VARIABLE)
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+        """Read arguments, then our variables, then the documents' own, then the TOML file."""
+        file = TomlConfigSettingsSource(settings_cls, os.environ.get(SETTINGS_FILE_VARIABLE))
+        return init_settings, env_settings, DocumentedVariables(settings_cls), file
+
+    @property
+    def apis(self) -> dict[Api, ApiSettings]:
+        """What is set of each API."""
+        return {
+            WHALES: self.whales,
+            CORAL: self.coral,
+            SPECIES: self.species,
+            NSFW: self.nsfw,
+            MUZZLE: self.muzzle,
+        }
+
+
+class DocumentedVariables(PydanticBaseSettingsSource):
+    """The environment variables by the names that the APIs' own documents give them."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[object, str, bool]:
+        """Return the values of one API."""
+        api = field.annotation
+        if not (isinstance(api, type) and issubclass(api, ApiSettings)):
+            return None, field_name, False
+        return documented_values(api, dict(os.environ)), field_name, False
+
+    def __call__(self) -> dict[str, object]:
+        """Return the values of every API that has any."""
+        fields = self.settings_cls.model_fields.items()
+        values = {name: self.get_field_value(field, name)[0] for name, field in fields}
+        return {name: value for name, value in values.items() if value}

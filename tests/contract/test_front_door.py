@@ -105,5 +105,5 @@ def test_another_apis_listener_does_not_know_the_system_service(species: httpx.C
 
 
 def test_a_wrong_path_is_not_found(front_door: httpx.Client) -> None:
-    for path in ("/nowhere", "/coral2/", "/species"):
+    for path in ("/nowhere", "/coral2/", "/speciesx"):
         assert front_door.get(path).status_code == 404

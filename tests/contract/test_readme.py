@@ -37,7 +37,7 @@ def shown_after(start: str) -> tuple[str, str]:
 def here(text: str, server: RunningServer) -> str:
     """Put the ports of the server at hand in place of the default ones."""
     text = text.replace("localhost:8080", f"localhost:{server.front_door_port}")
-    return text.replace("localhost:7860", f"localhost:{server.species_port}")
+    return text.replace("localhost:7860", f"localhost:{server.ports['species']}")
 
 
 def rounded(value: object) -> object:

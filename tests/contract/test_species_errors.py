@@ -109,7 +109,7 @@ def test_refuses_a_bomb_by_its_header(species: httpx.Client) -> None:
 
 
 def test_a_body_that_stops_half_way_is_ended(server: RunningServer) -> None:
-    with socket.create_connection(("127.0.0.1", server.species_port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", server.ports["species"]), timeout=30) as connection:
         head = "POST /uploadfile/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n"
         head += f"Content-Type: {FORM['content-type']}\r\n\r\n"
         connection.sendall(head.encode() + form(images.jpeg())[:500])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from menagerie_envoy import SPECIES, Address, Edge, command, write_configuration
+from menagerie_envoy import SPECIES, Address, Edge, Listener, command, write_configuration
 from menagerie_envoy.descriptors import descriptor_set
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 EDGE = Edge(
     front_door=Address("127.0.0.1", 8080),
-    listeners={SPECIES: Address("127.0.0.1", 7860)},
+    listeners={SPECIES: Listener(Address("127.0.0.1", 7860))},
     workers=(Address("127.0.0.1", 50051), Address("127.0.0.1", 50052)),
 )
 

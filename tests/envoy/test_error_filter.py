@@ -15,7 +15,7 @@ from grpc_health.v1.health import aio as health
 from tests.support.server import free_ports
 
 from menagerie.species.v1 import species_pb2, species_pb2_grpc
-from menagerie_envoy import SPECIES, Address, Edge, command, write_configuration
+from menagerie_envoy import SPECIES, Address, Edge, Listener, command, write_configuration
 from menagerie_inference.errors import Overloaded
 from menagerie_server.errors import InvalidRequest, MissingField
 from menagerie_server.interceptors import interceptors
@@ -52,7 +52,7 @@ class Failing(species_pb2_grpc.SpeciesServiceServicer):
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.AsyncClient]:
-    server = grpc.aio.server(interceptors=interceptors(default_deadline_seconds=10))
+    server = grpc.aio.server(interceptors=interceptors(default_deadline_seconds=10, keys={}))
     species_pb2_grpc.add_SpeciesServiceServicer_to_server(Failing(), server)  # type: ignore[abstract]
     health_pb2_grpc.add_HealthServicer_to_server(health.HealthServicer(), server)
     worker = server.add_insecure_port("127.0.0.1:0")
@@ -60,7 +60,7 @@ async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[http
     front_door, species = free_ports(2)
     edge = Edge(
         front_door=Address("127.0.0.1", front_door),
-        listeners={SPECIES: Address("127.0.0.1", species)},
+        listeners={SPECIES: Listener(Address("127.0.0.1", species))},
         workers=(Address("127.0.0.1", worker),),
     )
     folder: Path = tmp_path_factory.mktemp("envoy")

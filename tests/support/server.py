@@ -15,10 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from menagerie_envoy import APIS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 READY = "Menagerie is ready."
+NO_RATE_LIMITS = {f"MENAGERIE_{api.name.upper()}_RATE_LIMIT_REQUESTS": "0" for api in APIS}
+"""All tests call from one address."""
+
 FIRST_PORT, LAST_PORT = 10_000, 30_000
 COMMAND = (sys.executable, "-P", "-m", "menagerie_server.cli", "serve")
 
@@ -29,7 +34,8 @@ class RunningServer:
 
     process: subprocess.Popen[str]
     front_door_port: int
-    species_port: int
+    ports: dict[str, int]
+    """The port of each API's own listener, by the API's name."""
     grpc_port: int
 
     @property
@@ -37,10 +43,14 @@ class RunningServer:
         """The URL of the front door."""
         return f"http://127.0.0.1:{self.front_door_port}"
 
+    def api(self, name: str) -> str:
+        """Return the URL of an API's own listener."""
+        return f"http://127.0.0.1:{self.ports[name]}"
+
     @property
     def species(self) -> str:
         """The URL of the species API's own listener."""
-        return f"http://127.0.0.1:{self.species_port}"
+        return self.api("species")
 
     def worker(self, index: int = 0) -> str:
         """Return the gRPC address of a worker."""
@@ -50,13 +60,12 @@ class RunningServer:
 @contextmanager
 def running_server(data_dir: Path, *, workers: int = 1, **environment: str) -> Iterator[RunningServer]:
     """Run a server on free ports until the block ends; then stop it, and check that it stops cleanly."""
-    front_door_port, species_port, *grpc_ports = free_ports(2 + workers, consecutive=workers)
+    free = server_ports(workers)
     variables = {
         "MENAGERIE_DATA_DIR": str(data_dir),
-        "MENAGERIE_FRONT_DOOR_PORT": str(front_door_port),
-        "MENAGERIE_SPECIES_PORT": str(species_port),
-        "MENAGERIE_GRPC_PORT": str(grpc_ports[0]),
         "MENAGERIE_WORKERS": str(workers),
+        **free.variables(),
+        **NO_RATE_LIMITS,
         **environment,
     }
     # A file, as nobody reads on: a full pipe would make the server wait.
@@ -66,12 +75,37 @@ def running_server(data_dir: Path, *, workers: int = 1, **environment: str) -> I
     ):
         try:
             _await_ready(process, Path(log.name))
-            yield RunningServer(process, front_door_port, species_port, grpc_ports[0])
+            yield RunningServer(process, free.front_door, free.apis, free.grpc)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=40)
             sys.stdout.write(Path(log.name).read_text(encoding="utf-8"))
     assert process.returncode == 0
+
+
+@dataclass(frozen=True)
+class ServerPorts:
+    """A port for each thing that a server listens on."""
+
+    front_door: int
+    apis: dict[str, int]
+    grpc: int
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables that set them."""
+        apis = {f"MENAGERIE_{name.upper()}_PORT": str(port) for name, port in self.apis.items()}
+        return {
+            "MENAGERIE_FRONT_DOOR_PORT": str(self.front_door),
+            "MENAGERIE_GRPC_PORT": str(self.grpc),
+            **apis,
+        }
+
+
+def server_ports(workers: int) -> ServerPorts:
+    """Return ports that are free now for a server of this many workers."""
+    front_door, *others = free_ports(1 + len(APIS) + workers, consecutive=workers)
+    names = [api.name for api in APIS]
+    return ServerPorts(front_door, dict(zip(names, others, strict=False)), others[len(APIS)])
 
 
 def free_ports(count: int, *, consecutive: int = 1) -> list[int]:

@@ -21,7 +21,7 @@ from tests.support.processes import (
     living,
     wait_until,
 )
-from tests.support.server import COMMAND, READY, free_ports
+from tests.support.server import COMMAND, NO_RATE_LIMITS, READY, server_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -38,8 +38,9 @@ class ServerProcess:
     """What runs the command, such as `setpriv` with its options."""
 
     def __post_init__(self) -> None:
-        ports = free_ports(2 + self.workers, consecutive=self.workers)
-        self.front_door_port, self.species_port, self.grpc_port = ports[:3]
+        self.ports = server_ports(self.workers)
+        self.front_door_port, self.grpc_port = self.ports.front_door, self.ports.grpc
+        self.species_port = self.ports.apis["species"]
         # Not on the disk of the data folder, which a test may fill.
         self.log = Path(tempfile.gettempdir()) / f"menagerie-test-{os.getpid()}-{self.front_door_port}.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -62,9 +63,8 @@ class ServerProcess:
         environment = {
             "PATH": os.environ["PATH"],
             "MENAGERIE_DATA_DIR": str(self.folder),
-            "MENAGERIE_FRONT_DOOR_PORT": str(self.front_door_port),
-            "MENAGERIE_SPECIES_PORT": str(self.species_port),
-            "MENAGERIE_GRPC_PORT": str(self.grpc_port),
+            **self.ports.variables(),
+            **NO_RATE_LIMITS,
             **self.environment,
         }
         with self.log.open("wb") as output:

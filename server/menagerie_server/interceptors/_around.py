@@ -32,8 +32,9 @@ class AroundInterceptor(grpc.aio.ServerInterceptor):
     One interceptor for all of them, and each method is wrapped once: gRPC asks again for every call.
     """
 
-    def __init__(self, arounds: Sequence[Around]) -> None:
-        self._arounds = arounds
+    def __init__(self, *, unary: Sequence[Around], streaming: Sequence[Around]) -> None:
+        self._unary = unary
+        self._streaming = streaming
         self._wrapped: dict[str, Handler] = {}
 
     async def intercept_service(
@@ -55,7 +56,8 @@ class AroundInterceptor(grpc.aio.ServerInterceptor):
         kind = f"{_arity(handler.request_streaming)}_{_arity(handler.response_streaming)}"
         behaviour = getattr(handler, kind)
         wrap = _stream if handler.response_streaming else _unary
-        for around in reversed(self._arounds):
+        streams = handler.request_streaming or handler.response_streaming
+        for around in reversed(self._streaming if streams else self._unary):
             behaviour = wrap(behaviour, around, method)
         make: Callable[..., Handler] = getattr(grpc, f"{kind}_rpc_method_handler")
         return make(behaviour, handler.request_deserializer, handler.response_serializer)

@@ -6,12 +6,21 @@ import os
 import tempfile
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from tenacity import retry, retry_if_exception_type, wait_random_exponential
+
 from menagerie.species.v1 import species_pb2 as pb
 from menagerie.species.v1 import species_pb2_grpc
-from menagerie_inference.errors import InferenceError
+from menagerie_inference.errors import ImageError, InferenceError, Overloaded
 from menagerie_server.converters.species import species_prediction
-from menagerie_server.errors import InferenceFailed, MissingField, NotImplementedYet
+from menagerie_server.errors import (
+    InferenceFailed,
+    InvalidRequest,
+    MissingField,
+    NotImplementedYet,
+    wire_error,
+)
 from menagerie_server.interceptors.deadline import DEADLINE
+from menagerie_server.services.as_ready import as_ready
 from menagerie_server.services.photographs import Photograph
 from menagerie_server.uploads import Form, read_form
 
@@ -28,6 +37,9 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 SERVICE = "Atlas Backend"
 API_VERSION = "1.0.0"
 MODEL_VERSION_HEADER = "x-model-version"
+MAX_UNDER_WAY = 16
+"""Photographs of one stream that are decoded, wait for the model or are identified, at most."""
+
 INFERENCE_FAILED = "SpeciesNet inference failed. Check server logs for details."
 
 
@@ -56,23 +68,23 @@ class SpeciesService(species_pb2_grpc.SpeciesServiceServicer):
     async def UploadFile(self, request: pb.UploadFileRequest, context: Context) -> pb.UploadFileResponse:
         """Identify the species on one photograph."""
         photograph, _ = _read(request)
-        result = await self._identify(photograph, context)
+        prediction = await self._answer(photograph, context)
         return pb.UploadFileResponse(
             filename=photograph.filename,
             content_size=len(photograph.content),
-            speciesnet=species_prediction(result),
+            speciesnet=prediction,
         )
 
     async def Analyze(self, request: pb.AnalyzeRequest, context: Context) -> pb.AnalyzeResponse:
         """Identify the species on one photograph, and return the prompt beside it."""
         photograph, form = _read(request)
         prompt = form.text("prompt") if form else request.prompt
-        result = await self._identify(photograph, context)
+        prediction = await self._answer(photograph, context)
         return pb.AnalyzeResponse(
             filename=photograph.filename,
             content_size=len(photograph.content),
             prompt=prompt,
-            speciesnet=species_prediction(result),
+            speciesnet=prediction,
         )
 
     async def GeminiAnalyze(
@@ -84,19 +96,37 @@ class SpeciesService(species_pb2_grpc.SpeciesServiceServicer):
     async def PredictStream(
         self, request: AsyncIterator[pb.PredictStreamRequest], context: Context
     ) -> AsyncIterator[pb.PredictStreamResponse]:
-        """Refuse: this version does not serve streams."""
-        raise NotImplementedYet("Prediction streams are not served by this version.")
-        yield pb.PredictStreamResponse()  # makes this a generator, as gRPC asks of a streaming answer
+        """Identify the species on each of any number of photographs, each answered as it is ready."""
+        async for response in as_ready(request, self._predict, limit=MAX_UNDER_WAY):
+            yield response
 
-    async def _identify(self, photograph: Photograph, context: Context) -> SpeciesResult:
+    async def _predict(self, request: pb.PredictStreamRequest) -> pb.PredictStreamResponse:
+        """Answer about one photograph of a stream; one that cannot be used ends nothing."""
+        row = pb.PredictStreamResponse(id=request.id, filename=request.image.filename)
         try:
-            result = await self._identifier.get().identify(photograph.content, deadline=DEADLINE.get())
+            photograph = Photograph.from_message(request.image)
+            row.speciesnet.CopyFrom(species_prediction(await self._identify_in_turn(photograph)))
+        except (InvalidRequest, ImageError, InferenceFailed) as error:
+            row.error = wire_error(error).text or str(error)
+        return row
+
+    @retry(retry=retry_if_exception_type(Overloaded), wait=wait_random_exponential(0.05, max=1.0))
+    async def _identify_in_turn(self, photograph: Photograph) -> SpeciesResult:
+        """Identify a photograph, waiting where others' photographs fill the queue: a stream can wait."""
+        return await self._identify(photograph)
+
+    async def _identify(self, photograph: Photograph) -> SpeciesResult:
+        try:
+            return await self._identifier.get().identify(photograph.content, deadline=DEADLINE.get())
         except InferenceError:
             raise
         except Exception as error:
             raise InferenceFailed(INFERENCE_FAILED) from error
+
+    async def _answer(self, photograph: Photograph, context: Context) -> pb.SpeciesPrediction:
+        result = await self._identify(photograph)
         await context.send_initial_metadata(((MODEL_VERSION_HEADER, result.model_version),))
-        return result
+        return species_prediction(result)
 
 
 def _read(request: pb.UploadFileRequest | pb.AnalyzeRequest) -> tuple[Photograph, Form | None]:

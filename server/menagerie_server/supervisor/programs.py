@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import menagerie_envoy
-from menagerie_envoy import SPECIES, Address, Edge
+from menagerie_envoy import Address, Certificate, Edge, Listener, RateLimit
 from menagerie_server.supervisor import account
 from menagerie_server.supervisor.child import Program
 from menagerie_server.supervisor.errors import DataFolderError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
+    from menagerie_server.api_settings import ApiSettings
     from menagerie_server.settings import Settings
 
 
@@ -28,8 +30,10 @@ def addresses(settings: Settings) -> Mapping[str, Address]:
     """Return every address that the server listens on, by the name of what listens there."""
     named = {
         "The front door (MENAGERIE_FRONT_DOOR_PORT)": Address(settings.host, settings.front_door_port),
-        "The species API (MENAGERIE_SPECIES_PORT)": Address(settings.host, settings.species_port),
     }
+    for api, chosen in settings.apis.items():
+        name = f"The {api.name} API (MENAGERIE_{api.name.upper()}_PORT)"
+        named[name] = Address(settings.host, chosen.port)
     for index in range(settings.workers):
         named[f"Worker {index} (MENAGERIE_GRPC_PORT + {index})"] = worker_address(settings, index)
     return named
@@ -61,8 +65,11 @@ def envoy(settings: Settings, folder: Path, lock: int) -> Program:
     """
     edge = Edge(
         front_door=Address(settings.host, settings.front_door_port),
-        listeners={SPECIES: Address(settings.host, settings.species_port)},
+        listeners={api: _listener(api.name, chosen, settings.host) for api, chosen in settings.apis.items()},
         workers=tuple(worker_address(settings, index) for index in range(settings.workers)),
+        trusted_proxies=settings.trusted_proxies,
+        certificate=_certificate(settings),
+        access_log=settings.log_level in {"DEBUG", "INFO"},
         idle_seconds=settings.idle_seconds,
         threads=settings.envoy_threads,
     )
@@ -77,3 +84,30 @@ def envoy(settings: Settings, folder: Path, lock: int) -> Program:
         account=account.current(),
         lock=lock,
     )
+
+
+def _listener(name: str, api: ApiSettings, host: str) -> Listener:
+    limited = api.rate_limit_requests > 0
+    return Listener(
+        address=Address(host, api.port),
+        allowed_origins=api.allowed_origins,
+        allowed_hosts=api.allowed_hosts,
+        force_https=api.force_https,
+        rate_limit=RateLimit(api.rate_limit_requests, api.rate_limit_window_seconds) if limited else None,
+        api_keys=api.asks_for_key,
+        document=_document(name) if api.api_docs else None,
+    )
+
+
+def _certificate(settings: Settings) -> Certificate | None:
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    return Certificate(settings.tls_certificate, settings.tls_key)
+
+
+def _document(name: str) -> Path:
+    """Return the OpenAPI document of an API, which lies beside the code that was made of the same proto."""
+    found = importlib.util.find_spec(f"menagerie.{name}")
+    if found is None or not found.submodule_search_locations:
+        raise LookupError(f"menagerie.{name}")
+    return Path(next(iter(found.submodule_search_locations)), "v1", f"{name}.openapi.json")

@@ -106,7 +106,7 @@ class Supervisor:
         settings = self._settings
         checks = {
             "the front door": answering(f"{announcement.front_door(settings)}/readyz"),
-            "the species API": answering(announcement.species(settings)),
+            **{f"the {name} API": answering(url) for name, url in announcement.api_urls(settings).items()},
         }
         for index in range(settings.workers):
             address = programs.worker_address(settings, index)

@@ -46,7 +46,7 @@ async def serving(behave: Behaviour, *, default_seconds: float = 30.0) -> AsyncI
         yield b"first"
         yield await behave()
 
-    server = grpc.aio.server(interceptors=interceptors(default_deadline_seconds=default_seconds))
+    server = grpc.aio.server(interceptors=interceptors(default_deadline_seconds=default_seconds, keys={}))
     handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
         "Unary": grpc.unary_unary_rpc_method_handler(unary),
         "Stream": grpc.unary_stream_rpc_method_handler(stream),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from menagerie_envoy import Address
+from menagerie_server.api_settings import MuzzleSettings
 from menagerie_server.settings import Settings
 from menagerie_server.supervisor.announcement import announcement, url
 
@@ -22,6 +23,6 @@ def test_a_url_that_a_client_on_this_machine_can_use(host: str, expected: str) -
 
 
 def test_every_url_is_announced() -> None:
-    text = announcement(Settings(front_door_port=1111, species_port=2222, grpc_port=3333))
+    text = announcement(Settings(front_door_port=1111, grpc_port=3333, muzzle=MuzzleSettings(port=2222)))
 
-    assert all(f"127.0.0.1:{port}" in text for port in (1111, 2222, 3333))
+    assert all(f"127.0.0.1:{port}" in text for port in (1111, 8000, 5001, 7860, 8003, 2222, 3333))

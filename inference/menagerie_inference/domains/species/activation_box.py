@@ -47,7 +47,7 @@ def _bits(active: NDArray[np.bool_]) -> int:
 
 
 def _components(active: int, stride: int) -> Iterator[int]:
-    """Give the sets of active cells that share sides, directly or through others, a row being `stride` bits."""
+    """Give the sets of active cells that share sides, directly or through others; a row has `stride` bits."""
     while active:
         component, reached = 0, active & -active
         while reached != component:

@@ -1,0 +1,150 @@
+"""The HTTP filters of a listener, in the order in which a request passes them."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from menagerie_envoy.clusters import WORKERS
+from menagerie_envoy.typed import Json, http_filter, seconds, typed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from menagerie_envoy.apis import Api
+    from menagerie_envoy.edge import Listener, RateLimit
+
+MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+
+CORS = "envoy.filters.http.cors"
+RATE_LIMIT = "envoy.filters.http.local_ratelimit"
+KEY_CHECK = "envoy.filters.http.ext_authz"
+TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
+
+KEY_CHECK_SECONDS = 2.0
+
+MAX_CALLERS = 100_000
+"""How many callers' budgets are kept; one more makes Envoy forget the one that called longest ago."""
+
+SECURE_HEADERS = {
+    "strict-transport-security": "max-age=63072000; includeSubDomains; preload",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "permissions-policy": "geolocation=(), microphone=(), camera=()",
+    "x-xss-protection": "1; mode=block",
+}
+"""Added to every answer that does not have them: those of the species API's document, on every API."""
+
+MIN_COMPRESSED_BYTES = 1024
+"""Shorter answers are not compressed: it would take longer than it saves."""
+
+
+def disabled() -> Json:
+    """Return what turns a filter off for a route."""
+    return typed("filter_config", disabled=True)
+
+
+def api_filters(api: Api, listener: Listener, descriptors: Path) -> list[Json]:
+    """Return the filters of an API's own listener."""
+    optional = [_rate_limit(api, listener.rate_limit)] if listener.rate_limit else []
+    optional += [_key_check(api)] if listener.api_keys else []
+    return [
+        http_filter("cors"),
+        _secure_headers(),
+        http_filter("grpc_web"),
+        _compressor(),
+        *optional,
+        *([_body_limit(api)] if api.max_stream_bytes else []),
+        _error_filter(api),
+        _transcoder(api, descriptors),
+        _router(),
+    ]
+
+
+def front_door_filters(system: Api, descriptors: Path) -> list[Json]:
+    """Return the filters of the front door, which leaves to each API's listener what concerns that API."""
+    return [_secure_headers(), _error_filter(system), _transcoder(system, descriptors), _router()]
+
+
+def _secure_headers() -> Json:
+    mutations = [
+        {"append": {"header": {"key": key, "value": value}, "append_action": "ADD_IF_ABSENT"}}
+        for key, value in SECURE_HEADERS.items()
+    ]
+    return http_filter("header_mutation", mutations={"response_mutations": mutations})
+
+
+def _compressor() -> Json:
+    library = {"name": "gzip", "typed_config": typed("gzip", memory_level=5, compression_level="BEST_SPEED")}
+    common = {"min_content_length": MIN_COMPRESSED_BYTES}
+    return http_filter(
+        "compressor", compressor_library=library, response_direction_config={"common_config": common}
+    )
+
+
+def _rate_limit(api: Api, limit: RateLimit) -> Json:
+    """One bucket for each caller, filled once in a window; the filter's own bucket is never the bound."""
+    whole = {"numerator": 100, "denominator": "HUNDRED"}
+    bucket = {
+        "max_tokens": limit.requests,
+        "tokens_per_fill": limit.requests,
+        "fill_interval": seconds(limit.seconds),
+    }
+    return http_filter(
+        "local_ratelimit",
+        stat_prefix=api.name,
+        token_bucket={"max_tokens": 2**32 - 1, "tokens_per_fill": 2**32 - 1, "fill_interval": "1s"},
+        filter_enabled={"default_value": whole},
+        filter_enforced={"default_value": whole},
+        rate_limits=[{"actions": [{"remote_address": {}}]}],
+        descriptors=[{"entries": [{"key": "remote_address"}], "token_bucket": bucket}],
+        max_dynamic_descriptors=MAX_CALLERS,
+        enable_retry_after_header=True,
+        rate_limited_as_resource_exhausted=True,
+    )
+
+
+def _key_check(api: Api) -> Json:
+    service = {
+        "envoy_grpc": {"cluster_name": WORKERS},
+        "timeout": seconds(KEY_CHECK_SECONDS),
+        "initial_metadata": [{"key": "x-menagerie-api", "value": api.name}],
+    }
+    return http_filter(
+        "ext_authz",
+        grpc_service=service,
+        transport_api_version="V3",
+        status_on_error={"code": "ServiceUnavailable"},
+    )
+
+
+def _body_limit(api: Api) -> Json:
+    return http_filter("body_size_limit", max_request_bytes=api.max_stream_bytes)
+
+
+def _error_filter(api: Api) -> Json:
+    template = files(__package__).joinpath("errors.lua").read_text(encoding="utf-8")
+    # Lua's patterns have a `$` of their own, so only the one placeholder is replaced.
+    source = template.replace("$error_key", api.error_key)
+    return http_filter("lua", default_source_code={"inline_string": source})
+
+
+def _transcoder(api: Api, descriptors: Path) -> Json:
+    return http_filter(
+        "grpc_json_transcoder",
+        proto_descriptor=str(descriptors),
+        services=[api.service],
+        print_options={
+            "preserve_proto_field_names": True,
+            "always_print_primitive_fields": api.prints_defaults,
+        },
+        request_validation_options={"reject_unknown_method": True, "reject_unknown_query_parameters": True},
+        convert_grpc_status=True,
+        max_request_body_size=api.max_request_bytes,
+        max_response_body_size=MAX_RESPONSE_BYTES,
+    )
+
+
+def _router() -> Json:
+    return http_filter("router", suppress_envoy_headers=True)

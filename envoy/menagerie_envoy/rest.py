@@ -1,0 +1,87 @@
+"""The REST paths of a service, read from its descriptors."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from google.api import annotations_pb2
+from google.protobuf import descriptor_pool
+
+from menagerie_envoy import descriptors  # noqa: F401 - the generated modules register the services
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from google.api.http_pb2 import HttpRule
+
+    from menagerie_envoy.typed import Json
+
+MAX_INT64 = 2**63 - 1
+
+_VERBS = ("get", "put", "post", "delete", "patch")
+
+
+@dataclass(frozen=True)
+class Path:
+    """A path, as a regular expression, and the gRPC method behind each HTTP method that it answers."""
+
+    pattern: str
+    methods: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def allowed(self) -> list[str]:
+        """The HTTP methods that it answers, as an Allow header lists them."""
+        return [*self.methods, "OPTIONS"]
+
+    def match(self, method: str = "") -> Json:
+        """Return the match of this path, and of one HTTP method where it is named."""
+        match: Json = {"safe_regex": {"regex": self.pattern}}
+        if method:
+            match["headers"] = [{"name": ":method", "string_match": {"exact": method}}]
+        return match
+
+    def match_longer(self, method: str, max_bytes: int) -> Json:
+        """Return the match of one HTTP method with a body that announces more than so many bytes."""
+        match = self.match(method)
+        longer = {"start": max_bytes + 1, "end": MAX_INT64}
+        match["headers"].append({"name": "content-length", "range_match": longer})
+        return match
+
+
+def methods_of(service: str) -> list[str]:
+    """Return the names of a service's methods."""
+    found = descriptor_pool.Default().FindServiceByName(service)
+    return [method.name for method in found.methods]
+
+
+def streamed_methods_of(service: str) -> frozenset[str]:
+    """Return the names of the methods whose request is a stream."""
+    found = descriptor_pool.Default().FindServiceByName(service)
+    return frozenset(method.name for method in found.methods if method.client_streaming)
+
+
+def paths_of(service: str) -> list[Path]:
+    """Return the paths of a service, those without variables first: they are tried in this order."""
+    paths: dict[str, Path] = {}
+    for method in descriptor_pool.Default().FindServiceByName(service).methods:
+        for verb, template in _bindings(method.GetOptions().Extensions[annotations_pb2.http]):
+            pattern = _pattern(template)
+            paths.setdefault(pattern, Path(pattern)).methods[verb] = method.name
+    return sorted(paths.values(), key=lambda path: path.pattern.count("[^/]+"))
+
+
+def _bindings(rule: HttpRule) -> Iterator[tuple[str, str]]:
+    for verb in _VERBS:
+        if template := getattr(rule, verb):
+            yield verb.upper(), template
+    for more in rule.additional_bindings:
+        yield from _bindings(more)
+
+
+def _pattern(template: str) -> str:
+    """Turn a path template into a regular expression; a slash at its end makes no difference."""
+    parts = re.split(r"\{[^}]*\}", template)
+    path = "[^/]+".join(re.escape(part) for part in parts)
+    return path if path.endswith("/") else f"{path}/?"

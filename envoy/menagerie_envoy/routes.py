@@ -1,0 +1,138 @@
+"""The routes of a listener.
+
+A REST call is routed twice: by its own path, which says what filters it passes, and once it is transcoded, by
+its gRPC path. Both lead to the workers, who know the second alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from menagerie_envoy.clusters import WORKERS
+from menagerie_envoy.edge import ANY
+from menagerie_envoy.filters import CORS, KEY_CHECK, RATE_LIMIT, TRANSCODER, disabled
+from menagerie_envoy.pages import page_routes
+from menagerie_envoy.rest import Path, methods_of, paths_of, streamed_methods_of
+from menagerie_envoy.typed import Json, typed
+
+if TYPE_CHECKING:
+    from menagerie_envoy.apis import Api
+    from menagerie_envoy.edge import Listener
+
+METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+REQUEST_HEADERS = (
+    "authorization, content-type, grpc-timeout, x-api-key, x-grpc-web, x-request-id, x-user-agent, "
+    "connect-protocol-version"
+)
+EXPOSED_HEADERS = (
+    "grpc-message, grpc-status, grpc-status-details-bin, retry-after, x-model-version, x-request-id, "
+    "x-total-count"
+)
+PREFLIGHT_SECONDS = 600
+PREFLIGHT: Json = {
+    "prefix": "/",
+    "headers": [
+        {"name": ":method", "string_match": {"exact": "OPTIONS"}},
+        {"name": "access-control-request-method", "present_match": True},
+    ],
+}
+
+BODIED = frozenset({"POST", "PUT", "PATCH"})
+
+WRONG_HOST = "Invalid host header"
+
+
+def to(cluster: str, match: Json, **route: str) -> Json:
+    """Return the route of a match to a cluster."""
+    # The server knows how long each call may take, and honours the caller's deadline: no timeout here.
+    return {"match": match, "route": {"cluster": cluster, "timeout": "0s", **route}}
+
+
+def answer(match: Json, status: int, **more: Json) -> Json:
+    """Return the route of a match that Envoy answers itself."""
+    return {"match": match, "direct_response": {"status": status, **more}}
+
+
+def without(route: Json, *filters: str) -> Json:
+    """Return the route with these filters turned off."""
+    return {**route, "typed_per_filter_config": {name: disabled() for name in filters}}
+
+
+def api_hosts(api: Api, listener: Listener) -> list[Json]:
+    """Return the virtual hosts of an API's own listener."""
+    host = {
+        "name": api.name,
+        "domains": list(listener.allowed_hosts),
+        "routes": [*_redirect(listener), *_routes(api, listener)],
+        "typed_per_filter_config": {CORS: _cors(listener)},
+    }
+    if ANY in listener.allowed_hosts:
+        return [host | {"domains": [ANY]}]
+    text = {"body": {"inline_string": WRONG_HOST}}
+    refusal = without(answer({"prefix": "/"}, 400, **text), TRANSCODER, *_checks(listener))
+    return [host, {"name": "others", "domains": [ANY], "routes": [refusal]}]
+
+
+def _routes(api: Api, listener: Listener) -> list[Json]:
+    routes = [without(page, TRANSCODER, *_checks(listener)) for page in page_routes(listener.document)]
+    # Answered by the filter of CORS, which asks for a route that leads somewhere.
+    routes.append(without(to(WORKERS, PREFLIGHT), *_checks(listener)))
+    streamed = streamed_methods_of(api.service)
+    for path in paths_of(api.service):
+        unary = [verb for verb, method in path.methods.items() if method not in streamed]
+        routes += [_too_long(api, listener, path, verb) for verb in unary if verb in BODIED]
+        routes += [_rest(api, listener, path, method) for method in path.methods]
+        routes.append(_wrong_method(listener, path))
+    for name in methods_of(api.service):
+        grpc = {"path": f"/{api.service}/{name}"}
+        routes.append(without(to(WORKERS, grpc), *_spared(api, listener, name)))
+    return [*routes, answer({"prefix": "/"}, 404)]
+
+
+def _rest(api: Api, listener: Listener, path: Path, method: str) -> Json:
+    return without(to(WORKERS, path.match(method)), *_spared(api, listener, path.methods[method]))
+
+
+def _too_long(api: Api, listener: Listener, path: Path, method: str) -> Json:
+    route = answer(path.match_longer(method, api.max_request_bytes), 413)
+    return without(route, TRANSCODER, *_checks(listener))
+
+
+def _wrong_method(listener: Listener, path: Path) -> Json:
+    allow = {"header": {"key": "allow", "value": ", ".join(path.allowed)}}
+    route = answer(path.match(), 405) | {"response_headers_to_add": [allow]}
+    return without(route, TRANSCODER, *_checks(listener))
+
+
+def _spared(api: Api, listener: Listener, method: str) -> list[str]:
+    """Name the filters that calls of this method do not pass."""
+    unlimited = bool(api.rate_limited) and method not in api.rate_limited
+    spared = {RATE_LIMIT: unlimited, KEY_CHECK: method in api.keyless}
+    return [name for name in _checks(listener) if spared[name]]
+
+
+def _checks(listener: Listener) -> list[str]:
+    checks = {RATE_LIMIT: listener.rate_limit is not None, KEY_CHECK: listener.api_keys}
+    return [name for name, there in checks.items() if there]
+
+
+def _redirect(listener: Listener) -> list[Json]:
+    if not listener.force_https:
+        return []
+    plain = {"name": "x-forwarded-proto", "string_match": {"exact": "https"}, "invert_match": True}
+    redirect = {"https_redirect": True, "response_code": "TEMPORARY_REDIRECT"}
+    route = {"match": {"prefix": "/", "headers": [plain]}, "redirect": redirect}
+    return [without(route, TRANSCODER, *_checks(listener))]
+
+
+def _cors(listener: Listener) -> Json:
+    return typed(
+        "cors_policy",
+        allow_origin_string_match=[{"exact": origin} for origin in listener.allowed_origins],
+        allow_methods=METHODS,
+        allow_headers=REQUEST_HEADERS,
+        expose_headers=EXPOSED_HEADERS,
+        max_age=str(PREFLIGHT_SECONDS),
+        # Any origin and credentials together would hand every page what the user may do here.
+        allow_credentials=ANY not in listener.allowed_origins,
+    )

@@ -1,0 +1,56 @@
+"""Works on a stream's items side by side, and gives each result as soon as it is there."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class _End:
+    """Takes the place of an item when there is none any more."""
+
+
+async def as_ready(
+    items: AsyncIterator[Item], work: Callable[[Item], Awaitable[Result]], *, limit: int
+) -> AsyncGenerator[Result, None]:
+    """Give the results of working on each item, in the order in which they become ready.
+
+    At most `limit` items are read and not yet given back, so that neither a fast sender nor a slow reader
+    costs memory. Leaving the iterator cancels the work that runs; so does an item's error, which is raised.
+    """
+    source = aiter(items)
+    reading: asyncio.Task[Item | _End] | None = asyncio.create_task(_read(source))
+    working: set[asyncio.Task[Result]] = set()
+    try:
+        while reading or working:
+            awaited: set[asyncio.Task[Any]] = {*working}
+            if reading is not None and len(working) < limit:
+                awaited.add(reading)
+            done, _ = await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+            for finished in working & done:
+                working.discard(finished)
+                yield await finished
+            if reading is not None and reading in done:
+                item = await reading
+                reading = None
+                if not isinstance(item, _End):
+                    reading = asyncio.create_task(_read(source))
+                    working.add(asyncio.create_task(_do(work, item)))
+    finally:
+        for task in (reading, *working):
+            if task is not None:
+                task.cancel()
+
+
+async def _read(source: AsyncIterator[Item]) -> Item | _End:
+    return await anext(source, _End())
+
+
+async def _do(work: Callable[[Item], Awaitable[Result]], item: Item) -> Result:
+    return await work(item)
