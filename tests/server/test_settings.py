@@ -55,6 +55,12 @@ def test_a_value_out_of_range_is_refused(name: str, value: str, monkeypatch: pyt
         Settings()
 
 
+def test_traces_without_their_extra_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("menagerie_server.settings.find_spec", {}.get)
+    with pytest.raises(ValidationError, match=r"menagerie-vision\[tracing\]"):
+        Settings(trace_collector_url="http://localhost:4317")
+
+
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Settings().workers = 2

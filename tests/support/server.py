@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import signal
@@ -24,6 +25,8 @@ READY = "Menagerie is ready."
 NO_RATE_LIMITS = {f"MENAGERIE_{api.name.upper()}_RATE_LIMIT_REQUESTS": "0" for api in APIS}
 """All tests call from one address."""
 
+LOG_SECONDS = 15.0
+
 FIRST_PORT, LAST_PORT = 10_000, 30_000
 COMMAND = (sys.executable, "-P", "-m", "menagerie_server.cli", "serve")
 
@@ -37,6 +40,8 @@ class RunningServer:
     ports: dict[str, int]
     """The port of each API's own listener, by the API's name."""
     grpc_port: int
+    log: Path
+    """What it has printed so far."""
 
     @property
     def front_door(self) -> str:
@@ -55,6 +60,17 @@ class RunningServer:
     def worker(self, index: int = 0) -> str:
         """Return the gRPC address of a worker."""
         return f"127.0.0.1:{self.grpc_port + index}"
+
+    def access_log_line(self, request_id: str) -> dict[str, object]:
+        """Return what Envoy logs of a request, once it has."""
+        end = time.monotonic() + LOG_SECONDS
+        while time.monotonic() < end:
+            for text in self.log.read_text(encoding="utf-8").splitlines():
+                if "response_bytes" in text and json.loads(text)["request_id"] == request_id:
+                    line: dict[str, object] = json.loads(text)
+                    return line
+            time.sleep(0.1)
+        raise AssertionError(f"no line of {request_id}")
 
 
 @contextmanager
@@ -75,7 +91,7 @@ def running_server(data_dir: Path, *, workers: int = 1, **environment: str) -> I
     ):
         try:
             _await_ready(process, Path(log.name))
-            yield RunningServer(process, free.front_door, free.apis, free.grpc)
+            yield RunningServer(process, free.front_door, free.apis, free.grpc, Path(log.name))
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=40)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import menagerie_envoy
-from menagerie_envoy import Address, Certificate, Edge, Listener, RateLimit
+from menagerie_envoy import Address, Certificate, Edge, Listener, RateLimit, Traces
 from menagerie_server.supervisor import account
 from menagerie_server.supervisor.child import Program
 from menagerie_server.supervisor.errors import DataFolderError
@@ -70,6 +70,7 @@ def envoy(settings: Settings, folder: Path, lock: int) -> Program:
         trusted_proxies=settings.trusted_proxies,
         certificate=_certificate(settings),
         access_log=settings.log_level in {"DEBUG", "INFO"},
+        traces=_traces(settings),
         idle_seconds=settings.idle_seconds,
         threads=settings.envoy_threads,
     )
@@ -103,6 +104,13 @@ def _certificate(settings: Settings) -> Certificate | None:
     if settings.tls_certificate is None or settings.tls_key is None:
         return None
     return Certificate(settings.tls_certificate, settings.tls_key)
+
+
+def _traces(settings: Settings) -> Traces | None:
+    url = settings.trace_collector_url
+    if url is None or url.host is None or url.port is None:
+        return None
+    return Traces(Address(url.host, url.port), tls=url.scheme == "https", ratio=settings.trace_ratio)
 
 
 def _document(name: str) -> Path:
