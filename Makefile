@@ -68,7 +68,7 @@ eval: $(VENV)/server.stamp ## measure the models on labelled photographs: make e
 	python -m menagerie_inference.evaluation.species $(PHOTOS)
 
 bench: $(VENV)/dev.stamp ## measure throughput and latency against the limit
-	python -m benchmarks.uploadfile
+	python -m benchmarks
 
 clean: ## remove everything that was built
 	rm -rf $(VENV) build

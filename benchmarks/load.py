@@ -5,22 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from menagerie.species.v1 import species_pb2 as pb
-from menagerie.species.v1 import species_pb2_grpc
-from menagerie.type.v1.image_pb2 import Image
-
 if TYPE_CHECKING:
-    import grpc
+    from collections.abc import AsyncIterator
 
-Call = Callable[[], Awaitable[None]]
-
-WARM_UP_CALLS = 200
-"""By then the server's memory has grown to what this many callers need."""
+Call = Callable[[], Awaitable[object]]
 
 BOUNDARY = b"------------------------q7f3kXbW0sTn2LdVhYpA9c"
 """Of curl's form: how long a boundary is decides how fast its like is looked for."""
@@ -71,14 +65,15 @@ class RestCaller:
         self._request = request
 
     @classmethod
-    async def connect(cls, port: int, path: str, photo: bytes) -> RestCaller:
-        """Open the connection."""
-        body = b'--%b\r\nContent-Disposition: form-data; name="file"; filename="photo.jpg"\r\n' % BOUNDARY
-        body += b"Content-Type: image/jpeg\r\n\r\n%b\r\n--%b--\r\n" % (photo, BOUNDARY)
-        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n".encode()
-        head += b"Content-Type: multipart/form-data; boundary=%b\r\n\r\n" % BOUNDARY
-        request = head + body
-        return cls(*await asyncio.open_connection("127.0.0.1", port), request)
+    @asynccontextmanager
+    async def several(cls, count: int, port: int, request: bytes) -> AsyncIterator[list[Call]]:
+        """Give so many callers, each with a connection of its own."""
+        connections = [await asyncio.open_connection("127.0.0.1", port) for _ in range(count)]
+        try:
+            yield [cls(reader, writer, request) for reader, writer in connections]
+        finally:
+            for _, writer in connections:
+                writer.close()
 
     async def __call__(self) -> None:
         """Make one call.
@@ -93,18 +88,16 @@ class RestCaller:
         if not head.startswith(b"HTTP/1.1 200 "):
             raise RuntimeError(f"{head!r} {body!r}")
 
-    def close(self) -> None:
-        """Close the connection."""
-        self._writer.close()
+
+def get(path: str) -> bytes:
+    """Return the bytes of a GET."""
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
-class GrpcCaller:
-    """A caller over gRPC; callers share a channel."""
-
-    def __init__(self, channel: grpc.aio.Channel, photo: bytes) -> None:
-        self._stub: species_pb2_grpc.SpeciesServiceAsyncStub = species_pb2_grpc.SpeciesServiceStub(channel)
-        self._request = pb.UploadFileRequest(image=Image(content=photo, filename="photo.jpg"))
-
-    async def __call__(self) -> None:
-        """Make one call."""
-        await self._stub.UploadFile(self._request)
+def post_form(path: str, photo: bytes) -> bytes:
+    """Return the bytes of a form with one photograph, as curl would send it."""
+    body = b'--%b\r\nContent-Disposition: form-data; name="file"; filename="photo.jpg"\r\n' % BOUNDARY
+    body += b"Content-Type: image/jpeg\r\n\r\n%b\r\n--%b--\r\n" % (photo, BOUNDARY)
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n".encode()
+    head += b"Content-Type: multipart/form-data; boundary=%b\r\n\r\n" % BOUNDARY
+    return head + body

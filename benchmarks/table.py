@@ -26,10 +26,10 @@ class Row:
 
 def write(rows: list[Row]) -> None:
     """Print the rows, and write them to the file."""
-    print(f"{'':44}{'value':>10}  {'unit':12}{'limit':>9}{'ratio':>8}")
+    print(f"{'':60}{'value':>10}  {'unit':12}{'limit':>9}{'ratio':>8}")
     for row in rows:
-        limit = "" if row.limit is None else f"{row.limit:.1f}"
+        limit = "" if row.limit is None else f"{row.limit:.2f}"
         ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-        print(f"{row.name:44}{row.value:10.1f}  {row.unit:12}{limit:>9}{ratio:>8}")
+        print(f"{row.name:60}{row.value:10.2f}  {row.unit:12}{limit:>9}{ratio:>8}")
     FILE.parent.mkdir(exist_ok=True)
     FILE.write_text(json.dumps([asdict(row) | {"ratio": row.ratio} for row in rows], indent=2))

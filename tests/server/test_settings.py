@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from pydantic import ValidationError
+from pydantic import AnyHttpUrl, ValidationError
 
 from menagerie_server.settings import SETTINGS_FILE_VARIABLE, Settings
 
@@ -58,7 +58,7 @@ def test_a_value_out_of_range_is_refused(name: str, value: str, monkeypatch: pyt
 def test_traces_without_their_extra_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("menagerie_server.settings.find_spec", {}.get)
     with pytest.raises(ValidationError, match=r"menagerie-vision\[tracing\]"):
-        Settings(trace_collector_url="http://localhost:4317")
+        Settings(trace_collector_url=AnyHttpUrl("http://localhost:4317"))
 
 
 def test_settings_are_frozen() -> None:

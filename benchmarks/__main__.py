@@ -1,0 +1,23 @@
+"""Every benchmark, on one server: `make bench`."""
+
+from __future__ import annotations
+
+from benchmarks import edge, uploadfile
+from benchmarks.processes import Processes
+from benchmarks.table import write
+from tests.support.folders import open_folder
+from tests.support.server import running_server
+
+
+def main() -> None:
+    """Measure, print, and write."""
+    with open_folder() as folder, running_server(folder / "data", MENAGERIE_LOG_LEVEL="WARNING") as server:
+        processes = Processes(server.process.pid)
+        rows = processes.idle_rows()
+        for benchmark in (edge, uploadfile):
+            rows += benchmark.rows(server, processes)
+    write(rows)
+
+
+if __name__ == "__main__":
+    main()
