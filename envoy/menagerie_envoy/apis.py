@@ -25,6 +25,7 @@ COMMON_REPLIES: Mapping[int, ErrorReply] = MappingProxyType(
         408: ErrorReply(408, "The request did not arrive in time."),
         413: ErrorReply(413, "The request is too large."),
         415: ErrorReply(415, "Unsupported Media Type"),
+        422: ErrorReply(422, "The request does not fit: a name is unknown, or a value is of the wrong kind."),
         429: ErrorReply(429, "Too many requests. Try again later."),
         431: ErrorReply(431, "The request's headers are too large."),
         503: ErrorReply(503, "The service is unavailable. Try again later."),

@@ -25,9 +25,6 @@ ADMIN_MODE = 0o600
 ACCESS_LOG_MILLISECONDS = 1000
 """How long the access log may keep a line to itself; Envoy's own ten seconds are long for who looks on."""
 
-MAX_CONNECTIONS = 10_000
-"""Callers' connections to all listeners together; one more is closed at once."""
-
 
 def bootstrap(edge: Edge, folder: Path) -> Json:
     """Return the configuration, whose admin socket and descriptor set are files of `folder`."""
@@ -39,7 +36,7 @@ def bootstrap(edge: Edge, folder: Path) -> Json:
                 {
                     "name": "envoy.resource_monitors.global_downstream_max_connections",
                     "typed_config": typed(
-                        "connection_limit", max_active_downstream_connections=MAX_CONNECTIONS
+                        "connection_limit", max_active_downstream_connections=edge.max_connections
                     ),
                 }
             ]

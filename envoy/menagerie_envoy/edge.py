@@ -82,6 +82,8 @@ class Edge:
     certificate: Certificate | None = None
     access_log: bool = True
     traces: Traces | None = None
+    max_connections: int = 10_000
+    """Callers' connections to all listeners together; one more is closed at once."""
     idle_seconds: float = 60.0
     """How long a request or a stream may stand still before it is ended."""
     threads: int = 2

@@ -25,7 +25,7 @@ def local_replies(api: Api) -> Json:
         "mappers": [
             _redirect(),
             _native_grpc(),
-            _malformed(),
+            _malformed(api),
             *(_by_status(api, status) for status in BY_STATUS),
             _by_flags(api, UPSTREAM_TIMEOUT, 504),
             _by_flags(api, UPSTREAM_DOWN, 503),
@@ -57,10 +57,11 @@ def _redirect() -> Json:
     }
 
 
-def _malformed() -> Json:
+def _malformed(api: Api) -> Json:
     expression = typed("cel_filter", expression=MALFORMED)
     name = "envoy.access_loggers.extension_filters.cel"
-    return {"filter": {"extension_filter": {"name": name, "typed_config": expression}}, "status_code": 422}
+    # Envoy's own text repeats what the caller sent, and that may be megabytes.
+    return _mapper(api, {"extension_filter": {"name": name, "typed_config": expression}}, 422)
 
 
 def _by_status(api: Api, status: int) -> Json:

@@ -81,6 +81,8 @@ class Settings(BaseSettings):
     """Which models run: the embedded ones, or those of a folder with <role>/manifest.toml for each role."""
     envoy_threads: PositiveInt = Field(default_factory=lambda: max(1, (os.cpu_count() or 1) // 4))
     """Envoy passes on some thousand calls a second in one thread; models fill the other cores long before."""
+    max_connections: PositiveInt = 10_000
+    """How many connections callers may hold, to all listeners together; one more is closed at once."""
     idle_seconds: PositiveFloat = 60.0
     """How long a request or a stream may stand still before Envoy ends it."""
     database_connections_per_worker: PositiveInt = Field(default=8, le=64)

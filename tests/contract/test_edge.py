@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import socket
 import ssl
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import grpc
@@ -15,6 +15,7 @@ import pytest
 import trustme
 from tests.support import images
 from tests.support.folders import open_folder
+from tests.support.processes import wait_until
 from tests.support.server import running_server
 
 from menagerie.species.v1 import species_pb2 as pb
@@ -225,6 +226,24 @@ def test_long_answers_are_compressed_for_those_who_can_read_it(server: RunningSe
     assert answer.headers["content-encoding"] == "gzip"
     assert len(packed) < len(plain.content)
     assert gzip.decompress(packed).startswith(plain.content[:100])
+
+
+def test_one_connection_too_many_is_closed(folder: Path) -> None:
+    limit = 8
+    with running_server(folder / "full", workers=1, MENAGERIE_MAX_CONNECTIONS=str(limit)) as server:
+        with ExitStack() as stack:
+            for _ in range(limit + 1):
+                held = stack.enter_context(socket.create_connection(("127.0.0.1", server.ports["coral"])))
+            held.settimeout(10)
+            assert held.recv(1) == b""
+        wait_until(lambda: answers(server), "an answer once the others have left")
+
+
+def answers(server: RunningServer) -> bool:
+    try:
+        return httpx.get(f"{server.species}/healthz").is_success
+    except httpx.TransportError:
+        return False
 
 
 def test_plain_http_is_redirected_where_https_is_asked_for(folder: Path) -> None:

@@ -44,6 +44,13 @@ def test_every_worker_is_balanced_per_request(tmp_path: Path) -> None:
     assert workers["lb_policy"] == "LEAST_REQUEST"
 
 
+def test_every_cluster_has_a_circuit_breaker(tmp_path: Path) -> None:
+    bootstrap = json.loads(write_configuration(EDGE, tmp_path).read_text())
+    clusters = bootstrap["static_resources"]["clusters"]
+    limits = [cluster["circuit_breakers"]["thresholds"][0] for cluster in clusters]
+    assert all(limit["max_requests"] > 0 and limit["max_connections"] > 0 for limit in limits)
+
+
 def test_the_descriptors_are_complete_and_in_order() -> None:
     files = FileDescriptorSet.FromString(descriptor_set()).file
     names = [file.name for file in files]
@@ -54,7 +61,7 @@ def test_the_descriptors_are_complete_and_in_order() -> None:
         assert set(file.dependency) <= set(names[:place])
 
 
-@pytest.mark.parametrize("status", [404, 405, 408, 413, 415, 429, 431, 503, 504])
+@pytest.mark.parametrize("status", [404, 405, 408, 413, 415, 422, 429, 431, 503, 504])
 def test_every_reply_has_a_text(status: int) -> None:
     reply = SPECIES.reply(status)
     assert 400 <= reply.status < 600

@@ -71,6 +71,7 @@ def envoy(settings: Settings, folder: Path, lock: int) -> Program:
         certificate=_certificate(settings),
         access_log=settings.log_level in {"DEBUG", "INFO"},
         traces=_traces(settings),
+        max_connections=settings.max_connections,
         idle_seconds=settings.idle_seconds,
         threads=settings.envoy_threads,
     )

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import signal
 import socket
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import grpc
 import httpx
 import pytest
+from tests.support.images import jpeg
 from tests.support.processes import HANG_GUARD_SECONDS, descendants, living, wait_until
 from tests.support.server_process import ServerProcess, ending
+
+from menagerie.species.v1.species_pb2 import PredictStreamRequest
+from menagerie.species.v1.species_pb2_grpc import SpeciesServiceStub
+from menagerie.type.v1.image_pb2 import Image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+PHOTO = Image(content=jpeg(), filename="drawing.jpg", content_type="image/jpeg")
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,24 @@ def test_a_request_that_runs_is_answered(server: ServerProcess) -> None:
         wait_until(lambda: is_draining(server), "the drain")
 
         assert request.finish() == 200
+    assert server.wait() == 0
+
+
+def test_a_stream_that_runs_goes_on_to_its_end(server: ServerProcess) -> None:
+    go_on = threading.Event()
+
+    def photographs() -> Iterator[PredictStreamRequest]:
+        yield PredictStreamRequest(id="before", image=PHOTO)
+        go_on.wait(HANG_GUARD_SECONDS)
+        yield PredictStreamRequest(id="after", image=PHOTO)
+
+    with grpc.insecure_channel(f"127.0.0.1:{server.front_door_port}") as channel:
+        rows = SpeciesServiceStub(channel).PredictStream(photographs())
+        assert next(rows).id == "before"
+        server.signal(signal.SIGTERM)
+        wait_until(lambda: is_draining(server), "the drain")
+        go_on.set()
+        assert [row.id for row in rows] == ["after"]
     assert server.wait() == 0
 
 
