@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import edge, uploadfile
+from benchmarks import edge, species
 from benchmarks.processes import Processes
 from benchmarks.table import write
 from tests.support.folders import open_folder
@@ -14,7 +14,7 @@ def main() -> None:
     with open_folder() as folder, running_server(folder / "data", MENAGERIE_LOG_LEVEL="WARNING") as server:
         processes = Processes(server.process.pid)
         rows = processes.idle_rows()
-        for benchmark in (edge, uploadfile):
+        for benchmark in (edge, species):
             rows += benchmark.rows(server, processes)
     write(rows)
 

@@ -31,7 +31,7 @@ WARM_UP_CALLS = 1000
 ROUNDS = 3
 """Each way is measured so often, in turns, as the machine's speed may drift; the fastest round counts."""
 
-Way: TypeAlias = AbstractAsyncContextManager[list[Call]]
+Callers: TypeAlias = AbstractAsyncContextManager[list[Call]]
 
 
 def rows(server: RunningServer, processes: Processes) -> list[Row]:
@@ -51,7 +51,7 @@ async def _measure(count: int, server: RunningServer, processes: Processes) -> l
     return [row for name, one in best.items() for row in _rows_of(f"{name}, {count} callers", one, direct)]
 
 
-def _ways(count: int, server: RunningServer) -> dict[str, Way]:
+def _ways(count: int, server: RunningServer) -> dict[str, Callers]:
     front_door = server.front_door_port
     return {
         "nothing: gRPC to a worker": _native(count, server.worker()),

@@ -94,9 +94,14 @@ def get(path: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
-def post_form(path: str, photo: bytes) -> bytes:
-    """Return the bytes of a form with one photograph, as curl would send it."""
-    body = b'--%b\r\nContent-Disposition: form-data; name="file"; filename="photo.jpg"\r\n' % BOUNDARY
+def post_form(path: str, photo: bytes, **texts: str) -> bytes:
+    """Return the bytes of a form with some texts and one photograph, as curl would send it."""
+    parts = [(name.encode(), text.encode()) for name, text in texts.items()]
+    body = b"".join(
+        b'--%b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % (BOUNDARY, name, text)
+        for name, text in parts
+    )
+    body += b'--%b\r\nContent-Disposition: form-data; name="file"; filename="photo.jpg"\r\n' % BOUNDARY
     body += b"Content-Type: image/jpeg\r\n\r\n%b\r\n--%b--\r\n" % (photo, BOUNDARY)
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n".encode()
     head += b"Content-Type: multipart/form-data; boundary=%b\r\n\r\n" % BOUNDARY
