@@ -19,6 +19,7 @@ MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 CORS = "envoy.filters.http.cors"
 RATE_LIMIT = "envoy.filters.http.local_ratelimit"
 KEY_CHECK = "envoy.filters.http.ext_authz"
+BODY_LIMIT = "envoy.filters.http.body_size_limit"
 TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
 
 KEY_CHECK_SECONDS = 2.0

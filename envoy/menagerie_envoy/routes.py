@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from menagerie_envoy.clusters import WORKERS
 from menagerie_envoy.edge import ANY
-from menagerie_envoy.filters import CORS, KEY_CHECK, RATE_LIMIT, TRANSCODER, disabled
+from menagerie_envoy.filters import BODY_LIMIT, CORS, KEY_CHECK, RATE_LIMIT, TRANSCODER, disabled
 from menagerie_envoy.pages import page_routes
 from menagerie_envoy.rest import Path, methods_of, paths_of, streamed_methods_of
 from menagerie_envoy.typed import Json, typed
@@ -84,8 +84,10 @@ def _routes(api: Api, listener: Listener) -> list[Json]:
         routes += [_rest(api, listener, path, method) for method in path.methods]
         routes.append(_wrong_method(listener, path))
     for name in methods_of(api.service):
-        grpc = {"path": f"/{api.service}/{name}"}
-        routes.append(without(to(WORKERS, grpc), *_spared(api, listener, name)))
+        grpc = to(WORKERS, {"path": f"/{api.service}/{name}"})
+        # Any number of messages may follow each other in a stream; the worker bounds each of them.
+        unbounded = [BODY_LIMIT] if name in streamed and api.max_stream_bytes else []
+        routes.append(without(grpc, *unbounded, *_spared(api, listener, name)))
     return [*routes, answer({"prefix": "/"}, 404)]
 
 
