@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 LIMIT = 5
 ORIGIN = "https://reef.example"
 KEY, KEY_IN_FILE = "key-of-the-settings", "key-of-the-file"
+HERD_KEY = "key-of-the-herd"
 TOO_MANY = {"detail": "Too many requests. Try again later."}
 NO_KEY = {"detail": "API Key invalid or missing"}
 
@@ -58,6 +59,7 @@ def guarded(folder: Path) -> Iterator[RunningServer]:
         MENAGERIE_SPECIES_ALLOWED_ORIGINS=ORIGIN,
         MENAGERIE_SPECIES_RATE_LIMIT_REQUESTS=str(LIMIT),
         MENAGERIE_SPECIES_API_KEYS=KEY,
+        API_KEY=HERD_KEY,
         MENAGERIE_SPECIES_API_KEYS_FILE=str(folder / "keys"),
     ) as server:
         yield server
@@ -136,6 +138,23 @@ def test_a_call_without_a_key_is_refused_before_its_body_is_read(guarded: Runnin
             b"POST /uploadfile/ HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5000000\r\n\r\n"
         )
         assert connection.recv(4096).startswith(b"HTTP/1.1 401 ")
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/file", "/encode", "/domain-check/file"])
+def test_muzzles_own_variable_sets_its_keys(guarded: RunningServer, path: str) -> None:
+    """Its document names API_KEY, and refuses before the 32 MB that a call may have are read."""
+    with socket.create_connection(
+        ("127.0.0.1", guarded.ports["muzzle"]), timeout=10, source_address=("127.0.0.17", 0)
+    ) as connection:
+        connection.sendall(
+            f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 32000000\r\n\r\n".encode()
+        )
+        answer = connection.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert answer.rstrip().endswith(b'{"detail":"API Key invalid or missing"}')
+    with caller(guarded.api("muzzle"), "127.0.0.17", **{"x-api-key": HERD_KEY}) as client:
+        assert client.post(path, json={}).status_code != 401
+        assert client.get("/health", headers={"x-api-key": ""}).status_code != 401
 
 
 async def test_a_worker_asks_for_the_key_itself(guarded: RunningServer) -> None:

@@ -187,6 +187,24 @@ def test_one_request_too_many(limited: RunningServer, name: str) -> None:
     assert int(refused.headers["retry-after"]) > 0
 
 
+@pytest.mark.parametrize(
+    ("name", "paths"),
+    [
+        ("whales", ["/predict-single", "/v1/predict-single", "/predict-batch"]),
+        (
+            "muzzle",
+            ["/encode", "/encode/file", "/predict", "/predict/file", "/domain-check", "/domain-check/file"],
+        ),
+    ],
+)
+def test_every_path_takes_from_one_budget(limited: RunningServer, name: str, paths: list[str]) -> None:
+    # Its own address: it has one request, which the first path takes.
+    transport = httpx.HTTPTransport(local_address=f"127.0.1.{len(paths)}")
+    with httpx.Client(base_url=limited.api(name), transport=transport, timeout=30) as client:
+        refused = [path for path in paths if client.post(path).status_code == 429]
+    assert refused == paths[1:]
+
+
 def test_health_is_no_part_of_muzzles_budget(limited: RunningServer) -> None:
     statuses = {httpx.get(f"{limited.api('muzzle')}/health").status_code for _ in range(3)}
     assert 429 not in statuses
