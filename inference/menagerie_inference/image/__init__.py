@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from menagerie_inference.image.decode import DEFAULT_MAX_PIXELS, DecodedImage, decode
+from menagerie_inference.image.decode import DEFAULT_MAX_PIXELS, DecodedImage, decode, decode_each
 from menagerie_inference.image.decoder import DecoderStatistics, ImageDecoder
 from menagerie_inference.image.formats import sniff
 from menagerie_inference.image.spec import InputSpec, Resize
@@ -15,5 +15,6 @@ __all__ = [
     "InputSpec",
     "Resize",
     "decode",
+    "decode_each",
     "sniff",
 ]

@@ -14,6 +14,8 @@ from menagerie_inference.image.modes import to_rgb
 from menagerie_inference.image.pillow import DECODE_ERRORS, decode_errors, open_image
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from menagerie_inference.image.spec import InputSpec
@@ -58,14 +60,21 @@ def decode(data: bytes, spec: InputSpec, *, max_pixels: int = DEFAULT_MAX_PIXELS
         ImageDamaged: they start as an image, and break off or do not decode.
         ImageTooLarge: the header tells of more than `max_pixels` pixels; none was decoded.
     """
+    return decode_each(data, (spec,), max_pixels=max_pixels)[0]
+
+
+def decode_each(
+    data: bytes, specs: Sequence[InputSpec], *, max_pixels: int = DEFAULT_MAX_PIXELS
+) -> tuple[DecodedImage, ...]:
+    """Decode a photo once, as `decode()` does, and bring it to the size of each of several `specs`."""
     with open_image(data, max_pixels=max_pixels) as image:
         width, height = image.size
-        rgb, orientation = _load(image, max(spec.width, spec.height))
+        rgb, orientation = _load(image, max(side for spec in specs for side in (spec.width, spec.height)))
     if orientation in _SIDEWAYS:
         width, height = height, width
     if orientation in _UPRIGHT:
         rgb = rgb.transpose(_UPRIGHT[orientation])
-    return DecodedImage(np.asarray(fit(rgb, spec)), width, height)
+    return tuple(DecodedImage(np.asarray(fit(rgb, spec)), width, height) for spec in specs)
 
 
 def _load(image: Image.Image, min_side: int) -> tuple[Image.Image, int]:

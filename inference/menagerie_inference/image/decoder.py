@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from menagerie_inference.errors import DeadlineExceeded, InferenceError, ModelUnavailable, Overloaded
-from menagerie_inference.image.decode import DEFAULT_MAX_PIXELS, DecodedImage, decode
+from menagerie_inference.image.decode import DEFAULT_MAX_PIXELS, DecodedImage, decode_each
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from menagerie_inference.image.spec import InputSpec
 
 
@@ -59,6 +61,12 @@ class ImageDecoder:
             DeadlineExceeded: the deadline passed before a thread was free.
             ModelUnavailable: the decoder has been closed.
         """
+        return (await self.decode_each(data, (spec,), deadline=deadline))[0]
+
+    async def decode_each(
+        self, data: bytes, specs: Sequence[InputSpec], *, deadline: float | None = None
+    ) -> tuple[DecodedImage, ...]:
+        """Decode a photo once for several models, as `decode_each()` does; otherwise as `decode()`."""
         await self._acquire()
         try:
             self._check(deadline)
@@ -66,7 +74,7 @@ class ImageDecoder:
             self._slots.release()
             raise
         # Shielded, as a thread cannot be interrupted: its slot is free when it is done, and no sooner.
-        return await asyncio.shield(self._start(data, spec))
+        return await asyncio.shield(self._start(data, specs))
 
     def _check(self, deadline: float | None) -> None:
         if self._closed:
@@ -83,17 +91,17 @@ class ImageDecoder:
         finally:
             self._waiting -= 1
 
-    def _start(self, data: bytes, spec: InputSpec) -> asyncio.Future[DecodedImage]:
+    def _start(self, data: bytes, specs: Sequence[InputSpec]) -> asyncio.Future[tuple[DecodedImage, ...]]:
         loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(self._pool, self._decode, data, spec)
+        work = loop.run_in_executor(self._pool, self._decode, data, specs)
         self._running += 1
         work.add_done_callback(self._finish)
         return work
 
-    def _decode(self, data: bytes, spec: InputSpec) -> DecodedImage:
-        return decode(data, spec, max_pixels=self._max_pixels)
+    def _decode(self, data: bytes, specs: Sequence[InputSpec]) -> tuple[DecodedImage, ...]:
+        return decode_each(data, specs, max_pixels=self._max_pixels)
 
-    def _finish(self, work: asyncio.Future[DecodedImage]) -> None:
+    def _finish(self, work: asyncio.Future[tuple[DecodedImage, ...]]) -> None:
         self._running -= 1
         self._slots.release()
         work.exception()  # seen, even if the caller left: asyncio would report it as never retrieved

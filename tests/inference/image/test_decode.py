@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
 from menagerie_inference.errors import ImageDamaged, ImageError, ImageTooLarge, ImageUnreadable
-from menagerie_inference.image import InputSpec, decode
+from menagerie_inference.image import InputSpec, decode, decode_each
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +41,15 @@ def _oriented(orientation: int) -> Image.Exif:
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
     return exif
+
+
+def test_two_models_see_the_same_photo(picture: Image.Image, encode: Callable[..., bytes]) -> None:
+    photo = encode(picture.resize((640, 480)), "JPEG")
+    small, wide = decode_each(photo, (SPEC, InputSpec(160, 80, "pad")))
+    assert (small.pixels.shape, wide.pixels.shape) == ((16, 16, 3), (80, 160, 3))
+    assert (small.width, wide.width) == (640, 640)
+    alone = decode(photo, SPEC).pixels.astype(int)
+    assert np.abs(small.pixels - alone).max() <= 8  # the JPEG was decoded at a larger of its scales
 
 
 @pytest.mark.parametrize("name", ["png", "jpeg", "tiff", "webp"])
