@@ -43,9 +43,11 @@ async def as_ready(
                     reading = asyncio.create_task(_read(source))
                     working.add(asyncio.create_task(_do(work, item)))
     finally:
-        for task in (reading, *working):
-            if task is not None:
-                task.cancel()
+        left = [task for task in (reading, *working) if task is not None]
+        for task in left:
+            task.cancel()
+        # Seen, so that asyncio does not report the error of one that failed beside the one that is raised.
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 async def _read(source: AsyncIterator[Item]) -> Item | _End:
