@@ -26,6 +26,8 @@ from menagerie_inference.engine.local import LocalEngine
 from menagerie_inference.image import ImageDecoder
 from menagerie_inference.registry import Registry
 from menagerie_server.api_keys import ApiKeys
+from menagerie_server.gemini.analyzer import GeminiAnalyzer
+from menagerie_server.gemini.options import GeminiOptions
 from menagerie_server.interceptors import interceptors
 from menagerie_server.loading import Loading
 from menagerie_server.logs import configure_logs
@@ -37,6 +39,7 @@ from menagerie_server.services.unserved import add_unserved
 
 if TYPE_CHECKING:
     from menagerie_envoy import Api
+    from menagerie_server.api_settings import SpeciesSettings
     from menagerie_server.settings import Settings
 
 UNSERVED = (WHALES, CORAL, NSFW, MUZZLE)
@@ -74,7 +77,10 @@ class Worker:
             policy = BatchPolicy(instances=self._cores)
             engine = LocalEngine(policy, cores=self._cores, observe=batch_observer)
             await stack.enter_async_context(engine)
-            server = await self._start(await self._trace(stack))
+            gemini = _gemini(self._settings.species, decoder)
+            if gemini is not None:
+                await stack.enter_async_context(gemini)
+            server = await self._start(await self._trace(stack), gemini)
             stack.push_async_callback(self._stop, server)
             await self._load(engine, decoder)
             # What is there now stays until the end: the garbage collector need not look at it again.
@@ -101,12 +107,14 @@ class Worker:
         await self._health.set(SPECIES.service, HealthCheckResponse.SERVING)
         _log.info("ready", api=SPECIES.name, model=model.manifest.name, device=model.device)
 
-    async def _start(self, outermost: tuple[grpc.aio.ServerInterceptor, ...]) -> grpc.aio.Server:
+    async def _start(
+        self, outermost: tuple[grpc.aio.ServerInterceptor, ...], gemini: GeminiAnalyzer | None
+    ) -> grpc.aio.Server:
         settings = self._settings
         keys = _api_keys(settings)
         ours = interceptors(default_deadline_seconds=settings.default_deadline_seconds, keys=keys)
         server = grpc.aio.server(interceptors=(*outermost, *ours), options=_options())
-        species = SpeciesService(self._species, gemini_configured=settings.species.google_api_key is not None)
+        species = SpeciesService(self._species, gemini, docs_served=settings.species.api_docs)
         species_pb2_grpc.add_SpeciesServiceServicer_to_server(species, server)
         system_pb2_grpc.add_SystemServiceServicer_to_server(SystemService((self._species,)), server)
         for api in UNSERVED:
@@ -134,6 +142,21 @@ def _api_keys(settings: Settings) -> dict[Api, ApiKeys]:
         for api, chosen in settings.apis.items()
         if chosen.asks_for_key
     }
+
+
+def _gemini(species: SpeciesSettings, decoder: ImageDecoder) -> GeminiAnalyzer | None:
+    if species.google_api_key is None:
+        return None
+    options = GeminiOptions(
+        key=species.google_api_key,
+        model=species.gemini_model,
+        base_url=str(species.gemini_base_url),
+        seconds=species.gemini_seconds,
+        attempts=species.gemini_attempts,
+        retry_seconds=species.gemini_retry_seconds,
+        max_images=species.gemini_max_images,
+    )
+    return GeminiAnalyzer(options, decoder)
 
 
 def _options() -> list[tuple[str, int]]:

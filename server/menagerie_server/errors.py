@@ -58,6 +58,18 @@ class InferenceFailed(ApiError):
     """Raised when a model failed; the text is the API's, and the cause is for the log alone."""
 
 
+class GeminiKeyMissing(ApiError):
+    """Raised when Gemini is to be asked, and the operator has set no key for it."""
+
+
+class GeminiFailed(ApiError):
+    """Raised when Gemini gave no answer; why is for the log alone."""
+
+
+class GeminiOverloaded(ApiError):
+    """Raised when Gemini said that too much is asked of it, as often as it was tried."""
+
+
 class NotReady(ApiError):
     """Raised when a part of the server that this call needs is not ready."""
 
@@ -100,6 +112,9 @@ DAMAGED = "The image is damaged or incomplete."
 BUSY = "The server is busy. Try again later."
 TOO_LATE = "The deadline passed before the answer was ready."
 NO_MODEL = "The model is not loaded. Try again later."
+NO_GEMINI_KEY = "GOOGLE_API_KEY environment variable is required for Gemini endpoint."
+GEMINI_FAILED = "Gemini API call failed. Check server logs for details."
+GEMINI_OVERLOADED = "Gemini model overloaded. Please try again later."
 NO_STORE = "The database is not available. Try again later."
 
 WIRE_ERRORS: Mapping[type[Exception], WireError] = MappingProxyType(
@@ -114,6 +129,11 @@ WIRE_ERRORS: Mapping[type[Exception], WireError] = MappingProxyType(
         DeadlineExceeded: WireError(_Code.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", 504, TOO_LATE),
         ModelUnavailable: WireError(_Code.UNAVAILABLE, "MODEL_UNAVAILABLE", 503, NO_MODEL, retry_seconds=5),
         StoreUnavailable: WireError(_Code.UNAVAILABLE, "STORE_UNAVAILABLE", 503, NO_STORE, retry_seconds=5),
+        GeminiKeyMissing: WireError(_Code.FAILED_PRECONDITION, "GEMINI_KEY_MISSING", 500, NO_GEMINI_KEY),
+        GeminiFailed: WireError(_Code.UNAVAILABLE, "GEMINI_FAILED", 502, GEMINI_FAILED),
+        GeminiOverloaded: WireError(
+            _Code.UNAVAILABLE, "GEMINI_OVERLOADED", 503, GEMINI_OVERLOADED, retry_seconds=30
+        ),
         NotReady: WireError(_Code.UNAVAILABLE, "NOT_READY", 503, retry_seconds=1),
         NotImplementedYet: WireError(_Code.UNIMPLEMENTED, "UNIMPLEMENTED", 501),
         InferenceFailed: WireError(_Code.INTERNAL, "INFERENCE_FAILED", 500),

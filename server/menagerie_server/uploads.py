@@ -16,7 +16,7 @@ from multipart import (
 from menagerie_server.errors import InvalidRequest, MissingField
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 MAX_PARTS = 64
 MAX_TEXT_BYTES = 64 * 1024
@@ -81,13 +81,19 @@ class Form:
 class FormReader:
     """Reads a form as its pieces arrive.
 
+    `new_part` makes a part of its name, its file name and its content type: one that keeps what it receives
+    elsewhere than in memory, or refuses it.
+
     Raises:
         InvalidRequest: from any method, when the body is not a form.
     """
 
-    def __init__(self, content_type: str) -> None:
+    def __init__(
+        self, content_type: str, new_part: Callable[[str, str | None, str | None], Part] = Part
+    ) -> None:
         media_type, options = parse_options_header(content_type)
         self._parser: PushMultipartParser | None = None
+        self._new_part = new_part
         self._parts: list[Part] = []
         if media_type == "multipart/form-data":
             self._parser = _parser(options.get("boundary", ""))
@@ -114,7 +120,7 @@ class FormReader:
 
     def _receive(self, event: MultipartSegment | bytes | None) -> None:
         if isinstance(event, MultipartSegment):
-            self._parts.append(Part(event.name or "", event.filename, event.content_type))
+            self._parts.append(self._new_part(event.name or "", event.filename, event.content_type))
         elif event is None:
             self._parts[-1].complete()
         else:

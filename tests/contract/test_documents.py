@@ -10,13 +10,14 @@ from tests.contract.cases.case import matches
 from tests.contract.cases.coral import CASES as CORAL
 from tests.contract.cases.muzzle import CASES as MUZZLE
 from tests.contract.cases.nsfw import CASES as NSFW
+from tests.contract.cases.species import CASES as SPECIES
 from tests.contract.cases.whales import CASES as WHALES
 
 if TYPE_CHECKING:
     from tests.contract.cases.case import Case
     from tests.support.server import RunningServer
 
-CASES = {"whales": WHALES, "coral": CORAL, "nsfw": NSFW, "muzzle": MUZZLE}
+CASES = {"whales": WHALES, "coral": CORAL, "species": SPECIES, "nsfw": NSFW, "muzzle": MUZZLE}
 
 PENDING = pytest.mark.xfail(raises=AssertionError, strict=True, reason="its API is not served yet")
 

@@ -130,14 +130,6 @@ def test_an_unknown_query_parameter_is_refused(species: httpx.Client) -> None:
     assert set(response.json()) == {"detail"}
 
 
-def test_what_later_versions_serve_says_so(species: httpx.Client) -> None:
-    response = species.post("/gemini/analyze/", content=form(images.jpeg()), headers=FORM)
-    assert (response.status_code, response.json()) == (
-        501,
-        {"detail": "Gemini analysis is not served by this version."},
-    )
-
-
 GRPC_CASES = [
     ("nothing", pb.UploadFileRequest(), 422, MISSING),
     ("empty image", pb.UploadFileRequest(image=Image()), 400, WRONG_SIGNATURE),

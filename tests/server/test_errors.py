@@ -16,7 +16,8 @@ CANONICAL = {
     grpc.StatusCode.UNAUTHENTICATED: {401},
     grpc.StatusCode.RESOURCE_EXHAUSTED: {429},
     grpc.StatusCode.DEADLINE_EXCEEDED: {504},
-    grpc.StatusCode.UNAVAILABLE: {503},
+    grpc.StatusCode.FAILED_PRECONDITION: {500},
+    grpc.StatusCode.UNAVAILABLE: {502, 503},
     grpc.StatusCode.UNIMPLEMENTED: {501},
     grpc.StatusCode.INTERNAL: {500},
 }

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import asyncio
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tenacity import retry, retry_if_exception_type, wait_random_exponential
@@ -11,14 +10,16 @@ from tenacity import retry, retry_if_exception_type, wait_random_exponential
 from menagerie.species.v1 import species_pb2 as pb
 from menagerie.species.v1 import species_pb2_grpc
 from menagerie_inference.errors import ImageError, InferenceError, Overloaded
+from menagerie_server.converters.gemini import gemini_response
 from menagerie_server.converters.species import species_prediction
 from menagerie_server.errors import (
+    GeminiKeyMissing,
     InferenceFailed,
     InvalidRequest,
     MissingField,
-    NotImplementedYet,
     wire_error,
 )
+from menagerie_server.gemini.spool import temp_dir_ready
 from menagerie_server.interceptors.deadline import DEADLINE
 from menagerie_server.services.as_ready import as_ready
 from menagerie_server.services.photographs import Photograph
@@ -30,12 +31,14 @@ if TYPE_CHECKING:
     import grpc
 
     from menagerie_inference.domains.species import SpeciesIdentifier, SpeciesResult
+    from menagerie_server.gemini.analyzer import GeminiAnalyzer
     from menagerie_server.loading import Loading
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 SERVICE = "Atlas Backend"
 API_VERSION = "1.0.0"
+DOCS = "/docs"
 MODEL_VERSION_HEADER = "x-model-version"
 MAX_UNDER_WAY = 16
 """Photographs of one stream that are decoded, wait for the model or are identified, at most."""
@@ -44,25 +47,28 @@ INFERENCE_FAILED = "SpeciesNet inference failed. Check server logs for details."
 
 
 class SpeciesService(species_pb2_grpc.SpeciesServiceServicer):
-    """The species API: its documented operations over one identifier."""
+    """The species API: its documented operations over one identifier, and over Gemini where it has a key."""
 
-    def __init__(self, identifier: Loading[SpeciesIdentifier], *, gemini_configured: bool) -> None:
+    def __init__(
+        self, identifier: Loading[SpeciesIdentifier], gemini: GeminiAnalyzer | None, *, docs_served: bool
+    ) -> None:
         self._identifier = identifier
-        self._gemini_configured = gemini_configured
+        self._gemini = gemini
+        self._docs = DOCS if docs_served else None
 
     async def GetInfo(self, request: pb.GetInfoRequest, context: Context) -> pb.GetInfoResponse:
         """Name the service and its version."""
-        return pb.GetInfoResponse(service=SERVICE, version=API_VERSION, healthz="/healthz")
+        return pb.GetInfoResponse(service=SERVICE, version=API_VERSION, healthz="/healthz", docs=self._docs)
 
     async def GetReadiness(
         self, request: pb.GetReadinessRequest, context: Context
     ) -> pb.GetReadinessResponse:
         """Say what is configured."""
-        temp_dir_ready = os.access(tempfile.gettempdir(), os.W_OK)
+        configured, ready = self._gemini is not None, temp_dir_ready()
         return pb.GetReadinessResponse(
-            status="ok" if self._gemini_configured and temp_dir_ready else "degraded",
-            gemini_api_configured=self._gemini_configured,
-            temp_dir_ready=temp_dir_ready,
+            status="ok" if configured and ready else "degraded",
+            gemini_api_configured=configured,
+            temp_dir_ready=ready,
         )
 
     async def UploadFile(self, request: pb.UploadFileRequest, context: Context) -> pb.UploadFileResponse:
@@ -90,8 +96,12 @@ class SpeciesService(species_pb2_grpc.SpeciesServiceServicer):
     async def GeminiAnalyze(
         self, request: AsyncIterator[pb.GeminiAnalyzeRequest], context: Context
     ) -> pb.GeminiAnalyzeResponse:
-        """Refuse: this version does not ask Gemini."""
-        raise NotImplementedYet("Gemini analysis is not served by this version.")
+        """Ask Gemini about each of several images; without a key, refuse before any of them is read."""
+        if self._gemini is None:
+            raise GeminiKeyMissing
+        analysis = await self._gemini.analyze(request)
+        await context.send_initial_metadata(((MODEL_VERSION_HEADER, analysis.model_version),))
+        return await asyncio.to_thread(gemini_response, analysis)
 
     async def PredictStream(
         self, request: AsyncIterator[pb.PredictStreamRequest], context: Context
