@@ -1,4 +1,4 @@
-"""The limit that a server can approach and not pass: a plain loop over decoding and running the model."""
+"""The limit that a server can approach and not pass: a plain loop over decoding and running the models."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from menagerie_inference.backends import load_backend
-from menagerie_inference.image import DEFAULT_MAX_PIXELS, decode
+from menagerie_inference.image import decode_each
 from menagerie_inference.registry import EMBEDDED, Registry
+
+ROLES = ("species", "people", "faces")
+"""The models that the species API asks about each photograph."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +31,16 @@ def mean(one: Limit, other: Limit) -> Limit:
 
 
 def plain_loop(photo: bytes, *, threads: int, images: int) -> Limit:
-    """Decode and run in this many threads, as many as the server's model has instances, one core each."""
-    manifest = Registry.for_profile(EMBEDDED).manifest_for("species")
-    backend = load_backend(manifest, threads=1)
+    """Decode and run in this many threads, as many as the server's models have instances, one core each."""
+    registry = Registry.for_profile(EMBEDDED)
+    manifests = [registry.manifest_for(role) for role in ROLES]
+    backends = [load_backend(manifest, threads=1) for manifest in manifests]
+    specs = [manifest.input for manifest in manifests]
 
     def loop(count: int) -> None:
         for _ in range(count):
-            backend.run(decode(photo, manifest.input, max_pixels=DEFAULT_MAX_PIXELS).pixels[None])
+            for backend, decoded in zip(backends, decode_each(photo, specs), strict=True):
+                backend.run(decoded.pixels[None])
 
     loop(5)
     with ThreadPoolExecutor(threads) as pool:

@@ -21,6 +21,7 @@ from menagerie.species.v1 import species_pb2_grpc
 from menagerie.system.v1 import system_pb2_grpc
 from menagerie_envoy.apis import APIS, CORAL, MUZZLE, NSFW, SPECIES, SYSTEM, WHALES
 from menagerie_inference.batching import BatchPolicy
+from menagerie_inference.domains.people import PeopleFinder
 from menagerie_inference.domains.species import SpeciesIdentifier
 from menagerie_inference.engine.local import LocalEngine
 from menagerie_inference.image import ImageDecoder
@@ -47,6 +48,8 @@ UNSERVED = (WHALES, CORAL, NSFW, MUZZLE)
 
 MESSAGE_OVERHEAD = 64 * 1024
 """What a message may hold beside the largest body that Envoy lets through."""
+MAX_METADATA_BYTES = 256 * 1024
+"""More than the headers that Envoy lets through: 60 KiB, of which it may repeat some."""
 
 _log = structlog.get_logger()
 
@@ -100,10 +103,10 @@ class Worker:
 
     async def _load(self, engine: LocalEngine, decoder: ImageDecoder) -> None:
         registry = Registry.for_profile(self._settings.profile)
-        manifest = await asyncio.to_thread(registry.manifest_for, SPECIES.name)
-        model = await engine.load(manifest)
+        people = await PeopleFinder.load(registry, engine)
+        model = await engine.load(await asyncio.to_thread(registry.manifest_for, SPECIES.name))
         # It reads the taxonomy, which takes longer than the event loop may be held.
-        self._species.finish(await asyncio.to_thread(SpeciesIdentifier, model, decoder))
+        self._species.finish(await asyncio.to_thread(SpeciesIdentifier, model, decoder, people))
         await self._health.set(SPECIES.service, HealthCheckResponse.SERVING)
         _log.info("ready", api=SPECIES.name, model=model.manifest.name, device=model.device)
 
@@ -163,6 +166,9 @@ def _options() -> list[tuple[str, int]]:
     largest = max(api.max_request_bytes for api in (*APIS, SYSTEM))
     return [
         ("grpc.max_receive_message_length", largest + MESSAGE_OVERHEAD),
+        # Beyond the first gRPC refuses some calls, beyond the second all of them.
+        ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+        ("grpc.absolute_max_metadata_size", MAX_METADATA_BYTES),
         # Two workers on one port would hide that one of them has the wrong port.
         ("grpc.so_reuseport", 0),
     ]

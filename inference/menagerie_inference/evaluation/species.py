@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from menagerie_inference.domains.people import PeopleFinder
 from menagerie_inference.domains.species import SpeciesIdentifier
 from menagerie_inference.engine.local import LocalEngine
 from menagerie_inference.evaluation.class_names import read_class_names
@@ -51,10 +52,12 @@ async def evaluate(folder: Path, profile: str = EMBEDDED) -> Report:
     Raises as `read_labels()`, `Registry`, `LocalEngine.load()` and `SpeciesIdentifier.identify()` do.
     """
     photos = read_labels(folder)
-    manifest = Registry.for_profile(profile).manifest_for("species")
+    registry = Registry.for_profile(profile)
+    manifest = registry.manifest_for("species")
     names = read_class_names(manifest)
     async with ImageDecoder(threads=1) as decoder, LocalEngine() as engine:
-        identifier = SpeciesIdentifier(await engine.load(manifest), decoder)
+        people = await PeopleFinder.load(registry, engine)
+        identifier = SpeciesIdentifier(await engine.load(manifest), decoder, people)
         outcomes = [
             judge(photo, await identifier.identify(photo.path.read_bytes()), names) for photo in photos
         ]

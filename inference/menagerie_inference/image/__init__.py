@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from menagerie_inference.image.decode import DEFAULT_MAX_PIXELS, DecodedImage, decode, decode_each
 from menagerie_inference.image.decoder import DecoderStatistics, ImageDecoder
+from menagerie_inference.image.fit import Placement, placement
 from menagerie_inference.image.formats import sniff
 from menagerie_inference.image.spec import InputSpec, Resize
 
@@ -13,8 +14,10 @@ __all__ = [
     "DecoderStatistics",
     "ImageDecoder",
     "InputSpec",
+    "Placement",
     "Resize",
     "decode",
     "decode_each",
+    "placement",
     "sniff",
 ]

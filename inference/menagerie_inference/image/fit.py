@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from PIL import Image
 
@@ -28,6 +28,30 @@ def fit(image: Image.Image, spec: InputSpec) -> Image.Image:
     return _resize(image, (spec.width, spec.height))
 
 
+class Placement(NamedTuple):
+    """Where the whole photo lies in what a model is shown, in px of that; parts may lie outside."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+def placement(spec: InputSpec, width: int, height: int) -> Placement:
+    """Tell where `fit()` puts a photo of this size, in px: what leads from a model's boxes to the photo's."""
+    if spec.resize == "squash":
+        return Placement(0, 0, spec.width, spec.height)
+    sides = (spec.width / width, spec.height / height)
+    if spec.resize == "pad":
+        padded_width, padded_height = _padded(min(sides), width, height)
+        left, top = (spec.width - padded_width) // 2, (spec.height - padded_height) // 2
+        return Placement(left, top, padded_width, padded_height)
+    shown_width, shown_height = width * max(sides), height * max(sides)
+    return Placement(
+        (spec.width - shown_width) / 2, (spec.height - shown_height) / 2, shown_width, shown_height
+    )
+
+
 def _resize(
     image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None = None
 ) -> Image.Image:
@@ -48,9 +72,11 @@ def _centred_box(image: Image.Image, spec: InputSpec) -> tuple[float, float, flo
 
 
 def _pad(image: Image.Image, spec: InputSpec) -> Image.Image:
-    scale = min(spec.width / image.width, spec.height / image.height)
-    width = max(1, round(image.width * scale))
-    height = max(1, round(image.height * scale))
+    place = placement(spec, image.width, image.height)
     canvas = Image.new("RGB", (spec.width, spec.height), _PADDING)
-    canvas.paste(_resize(image, (width, height)), ((spec.width - width) // 2, (spec.height - height) // 2))
+    canvas.paste(_resize(image, (int(place.width), int(place.height))), (int(place.left), int(place.top)))
     return canvas
+
+
+def _padded(scale: float, width: int, height: int) -> tuple[int, int]:
+    return max(1, round(width * scale)), max(1, round(height * scale))

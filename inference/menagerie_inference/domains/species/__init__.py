@@ -1,8 +1,9 @@
 """Camera-trap species: which animal a photo shows, where in it, and how sure that is."""
 
+from menagerie_inference.domains.box import Box
 from menagerie_inference.domains.species.identifier import SpeciesIdentifier
 from menagerie_inference.domains.species.interpreter import SpeciesInterpreter
-from menagerie_inference.domains.species.result import Box, Detection, SpeciesClass, SpeciesResult
+from menagerie_inference.domains.species.result import Detection, SpeciesClass, SpeciesResult
 
 __all__ = [
     "Box",

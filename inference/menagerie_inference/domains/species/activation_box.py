@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from menagerie_inference.domains.species.result import Box
+from menagerie_inference.domains.box import Box
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from menagerie_inference.domains.species.interpreter import SpeciesInterpreter
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from menagerie_inference.domains.people import PeopleFinder, Sighting
     from menagerie_inference.domains.species.result import SpeciesResult
     from menagerie_inference.engine import Model
-    from menagerie_inference.image import ImageDecoder
+    from menagerie_inference.image import DecodedImage, ImageDecoder
 
 
 class SpeciesIdentifier:
-    """Answers what a photo shows, with one model and one decoder that others may use, too.
+    """Answers what a photo shows, with models and a decoder that others may use, too.
 
-    Raises `ManifestError` as `SpeciesInterpreter` does.
+    Without a finder of people nobody is found: the classes of ImageNet have no person. Raises `ManifestError`
+    as `SpeciesInterpreter` does.
     """
 
-    def __init__(self, model: Model, decoder: ImageDecoder) -> None:
+    def __init__(self, model: Model, decoder: ImageDecoder, people: PeopleFinder | None = None) -> None:
         self._model = model
         self._decoder = decoder
-        self._interpreter = SpeciesInterpreter(model.manifest)
+        self._people = people
+        self._inputs = (model.manifest.input, *(people.inputs if people else ()))
+        self._interpreter = SpeciesInterpreter(model.manifest, also=people.version if people else "")
 
     async def identify(self, data: bytes, *, deadline: float | None = None) -> SpeciesResult:
         """Answer about an encoded photo, within a `deadline` in the loop's time, in seconds.
@@ -29,6 +36,11 @@ class SpeciesIdentifier:
         Raises what `ImageDecoder.decode()` and `Model.infer()` do: `ImageError`, `Overloaded`,
         `DeadlineExceeded`, `ModelUnavailable`.
         """
-        photo = await self._decoder.decode(data, self._model.manifest.input, deadline=deadline)
-        outputs = await self._model.infer(photo.pixels[None], deadline=deadline)
-        return self._interpreter.interpret(outputs["logits"][0], outputs["activation"][0])
+        photo, *others = await self._decoder.decode_each(data, self._inputs, deadline=deadline)
+        outputs, people = await asyncio.gather(
+            self._model.infer(photo.pixels[None], deadline=deadline), self._find(others, deadline)
+        )
+        return self._interpreter.interpret(outputs["logits"][0], outputs["activation"][0], people)
+
+    async def _find(self, photos: Sequence[DecodedImage], deadline: float | None) -> tuple[Sighting, ...]:
+        return await self._people.find(photos, deadline=deadline) if self._people else ()

@@ -14,16 +14,19 @@ from menagerie_inference.domains.species.taxonomy import taxonomy_of
 from menagerie_inference.errors import ManifestError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
+    from menagerie_inference.domains.people import Sighting
     from menagerie_inference.domains.species.scores import Scores
     from menagerie_inference.manifest import Manifest
 
 DETECTED: Final = 0.5
 """From this probability on, an animal or a vehicle counts as detected: more likely there than not."""
 
-_CATEGORIES: Final = {"animal": "1", "vehicle": "3"}
+_CATEGORIES: Final = {"animal": "1", "human": "2", "vehicle": "3"}
 
 
 class SpeciesInterpreter:
@@ -33,21 +36,34 @@ class SpeciesInterpreter:
     be wrong.
     """
 
-    def __init__(self, manifest: Manifest) -> None:
+    def __init__(self, manifest: Manifest, *, also: str = "") -> None:
+        """Name the weights that `also` have a part in the answer."""
         if manifest.input.resize != "squash":
             raise ManifestError(f"{manifest.identity}: a species model is shown the whole photo, squashed")
         self._taxonomy = taxonomy_of(manifest)
         self._classifier = Classifier(
             self._taxonomy, temperature=manifest.calibration.get("temperature", 1.0)
         )
-        self.model_version = f"{manifest.name}-{manifest.version}"
+        self.model_version = "+".join(filter(None, (f"{manifest.name}-{manifest.version}", also)))
 
-    def interpret(self, logits: NDArray[np.float32], activation: NDArray[np.float32]) -> SpeciesResult:
-        """Answer about one photo, from its logits (outputs,) and its class activation map (rows, columns)."""
+    def interpret(
+        self,
+        logits: NDArray[np.float32],
+        activation: NDArray[np.float32],
+        people: Sequence[Sighting] = (),
+    ) -> SpeciesResult:
+        """Answer about one photo.
+
+        `logits` is (outputs,), `activation` the class activation map (rows, columns); `people` were found by
+        others, surest first.
+        """
         scores = self._classifier.scores(logits)
         top_classes = self._classifier.top_classes(scores)
-        detections = _detect(scores, activation)
-        decision = decide(Evidence(top_classes, next(iter(detections), None), self._taxonomy))
+        humans = [Detection(_CATEGORIES["human"], "human", one.conf, one.bbox) for one in people]
+        # Who is on a photograph matters more than how sure the classifier is of the animal beside them.
+        found = (*humans, *_detect(scores, activation))
+        decision = decide(Evidence(top_classes, next(iter(found), None), self._taxonomy))
+        detections = tuple(sorted(found, key=lambda detection: -detection.conf))
         return SpeciesResult(
             prediction=decision.label,
             prediction_display_name=display_name(decision.label),

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
-
-class Box(NamedTuple):
-    """A box in a photo: left, top, width and height, as fractions of the photo's width and height."""
-
-    left: float
-    top: float
-    width: float
-    height: float
+if TYPE_CHECKING:
+    from menagerie_inference.domains.box import Box
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from menagerie_inference.domains.people import PeopleFinder
 from menagerie_inference.domains.species import SpeciesIdentifier
 from menagerie_inference.domains.species.interpreter import SpeciesInterpreter
-from menagerie_inference.domains.species.labels import BLANK
+from menagerie_inference.domains.species.labels import BLANK, HUMAN
 from menagerie_inference.engine.local import LocalEngine
 from menagerie_inference.errors import DeadlineExceeded, ImageUnreadable, ManifestError
 from menagerie_inference.image import ImageDecoder, InputSpec, decode
+from menagerie_inference.registry import EMBEDDED, Registry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -79,6 +81,20 @@ async def test_a_scene_has_no_detections(manifest: Manifest) -> None:
         result = await species.identify(photo("great_wall"))
     assert result.prediction == BLANK
     assert not result.detections
+
+
+async def test_who_is_on_a_photo_decides() -> None:
+    registry = Registry.for_profile(EMBEDDED)
+    async with ImageDecoder(threads=2) as decoder, LocalEngine() as engine:
+        people = await PeopleFinder.load(registry, engine)
+        model = await engine.load(registry.manifest_for("species"))
+        species = SpeciesIdentifier(model, decoder, people)
+        astronaut, koala = [await species.identify(photo(name)) for name in ("astronaut", "koala")]
+    assert (astronaut.prediction, astronaut.prediction_source) == (HUMAN, "detector")
+    assert [(one.category, one.label_display) for one in astronaut.detections] == [("2", "Human")]
+    assert astronaut.prediction_score == astronaut.detections[0].conf >= 0.7
+    assert koala.prediction_display_name == "koala"
+    assert koala.model_version == "embedded-efflite2-in1k-cam-v0+ssd-mobilenetv2-oidv4-v0+blazeface-back-v0"
 
 
 async def test_callers_at_once_get_their_own_answers(manifest: Manifest) -> None:

@@ -1,0 +1,8 @@
+"""People: whether a photo shows any, and where; by their faces and by their figures."""
+
+from __future__ import annotations
+
+from menagerie_inference.domains.people.finder import PeopleFinder
+from menagerie_inference.domains.people.interpreter import DetectorInterpreter, Sighting
+
+__all__ = ["DetectorInterpreter", "PeopleFinder", "Sighting"]

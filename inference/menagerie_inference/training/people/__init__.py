@@ -1,0 +1,1 @@
+"""How the embedded detectors of people and of faces are made."""
