@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help serve test test-slow lint gen check-gen check-breaking accept-contract eval bench clean
+.PHONY: help serve test test-slow lint lint-openapi gen check-gen check-breaking accept-contract eval bench clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,11 @@ lint: $(VENV)/dev.stamp ## check style, types and protos
 	mypy
 	buf lint
 	buf format --diff --exit-code
+
+OPENAPI = $(wildcard proto/menagerie/*/v1/*.openapi.json)
+
+lint-openapi: ## check the OpenAPI documents, with npm's linter for them
+	REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true npx --yes @redocly/cli@2 lint $(OPENAPI)
 
 PROTOS = $(shell cd proto && find menagerie -name '*.proto' | sort)
 SERVICES = $(shell cd proto && grep -rl '^service ' menagerie --include='*.proto' | sort)

@@ -20,6 +20,8 @@ class ErrorReply:
 
 COMMON_REPLIES: Mapping[int, ErrorReply] = MappingProxyType(
     {
+        400: ErrorReply(400, "Bad Request"),
+        403: ErrorReply(403, "Forbidden"),
         404: ErrorReply(404, "Not Found"),
         405: ErrorReply(405, "Method Not Allowed"),
         408: ErrorReply(408, "The request did not arrive in time."),

@@ -29,8 +29,10 @@ FAILED_CHECKS = 3
 
 def worker_cluster(edge: Edge) -> Json:
     """Return the cluster of the workers, balanced per request and not per connection."""
+    # All callers share these connections, and gRPC keeps a header that it could not read in the connection's
+    # table: without one, no caller's malformed grpc-timeout makes others' calls fail.
     return {
-        **_cluster(WORKERS, edge.workers),
+        **_cluster(WORKERS, edge.workers, hpack_table_size=0),
         "lb_policy": "LEAST_REQUEST",
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
         "health_checks": [
@@ -75,8 +77,8 @@ def listener_cluster(api: Api) -> str:
     return f"{api.name}_listener"
 
 
-def _cluster(name: str, addresses: tuple[Address, ...]) -> Json:
-    options = typed("http_protocol_options", explicit_http_config={"http2_protocol_options": {}})
+def _cluster(name: str, addresses: tuple[Address, ...], **http2: int) -> Json:
+    options = typed("http_protocol_options", explicit_http_config={"http2_protocol_options": http2})
     endpoints = [{"endpoint": {"address": address.socket_address()}} for address in addresses]
     return {
         "name": name,

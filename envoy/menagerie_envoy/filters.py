@@ -37,6 +37,10 @@ SECURE_HEADERS = {
 }
 """Added to every answer that does not have them: those of the species API's document, on every API."""
 
+NOT_METADATA = ".*-bin|.*[^:0-9a-z_.-].*|grpc-(internal-encoding-request|retry-pushback-ms|status)"
+"""The names of headers that gRPC can end a whole call for, and that no call here reads: binary metadata,
+which has to be base64; names that HTTP allows, and gRPC does not; what gRPC says in answers alone."""
+
 MIN_COMPRESSED_BYTES = 1024
 """Shorter answers are not compressed: it would take longer than it saves."""
 
@@ -52,7 +56,7 @@ def api_filters(api: Api, listener: Listener, descriptors: Path) -> list[Json]:
     optional += [_key_check(api)] if listener.api_keys else []
     return [
         http_filter("cors"),
-        _secure_headers(),
+        _headers(),
         http_filter("grpc_web"),
         _compressor(),
         *optional,
@@ -65,15 +69,19 @@ def api_filters(api: Api, listener: Listener, descriptors: Path) -> list[Json]:
 
 def front_door_filters(system: Api, descriptors: Path) -> list[Json]:
     """Return the filters of the front door, which leaves to each API's listener what concerns that API."""
-    return [_secure_headers(), _error_filter(system), _transcoder(system, descriptors), _router()]
+    return [_headers(), _error_filter(system), _transcoder(system, descriptors), _router()]
 
 
-def _secure_headers() -> Json:
-    mutations = [
+def _headers() -> Json:
+    """Keep from the workers what is no metadata, and add to every answer what secures it."""
+    removed = {"remove_on_match": {"key_matcher": {"safe_regex": {"regex": NOT_METADATA}}}}
+    added = [
         {"append": {"header": {"key": key, "value": value}, "append_action": "ADD_IF_ABSENT"}}
         for key, value in SECURE_HEADERS.items()
     ]
-    return http_filter("header_mutation", mutations={"response_mutations": mutations})
+    return http_filter(
+        "header_mutation", mutations={"request_mutations": [removed], "response_mutations": added}
+    )
 
 
 def _compressor() -> Json:

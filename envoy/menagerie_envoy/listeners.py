@@ -10,7 +10,7 @@ from menagerie_envoy.clusters import COLLECTOR, WORKERS, listener_cluster
 from menagerie_envoy.filters import TRANSCODER, api_filters, disabled, front_door_filters
 from menagerie_envoy.pages import MAX_FILE_BYTES
 from menagerie_envoy.replies import local_replies
-from menagerie_envoy.routes import api_hosts, to
+from menagerie_envoy.routes import api_hosts, malformed, to
 from menagerie_envoy.typed import Json, seconds, typed
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ def api_listener(api: Api, edge: Edge, descriptors: Path) -> Json:
 
 def front_door(edge: Edge, descriptors: Path) -> Json:
     """Return the listener that serves the whole: each API by a hop through its own listener."""
-    routes = [to(WORKERS, {"prefix": prefix}) for prefix in (f"/{SYSTEM.service}/", *SHARED_SERVICES)]
+    own = (f"/{SYSTEM.service}/", *SHARED_SERVICES)
+    routes = [*malformed(), *(to(WORKERS, {"prefix": prefix}) for prefix in own)]
     for api in edge.listeners:
         routes += _hops(api)
     return _listener(

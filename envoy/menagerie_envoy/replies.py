@@ -16,7 +16,10 @@ UPSTREAM_DOWN = ["UF", "UH", "UO", "UC", "UR", "LR", "URX"]
 MALFORMED = "response.code == 400 && response.code_details.matches('^(early_)?grpc_json_transcode_failure')"
 """A body, a query parameter or a path variable that does not fit the request message."""
 
-BY_STATUS = (404, 405, 408, 413, 415, 429, 431)
+NOT_HTTP = "response.code == 400 && response.code_details != 'direct_response'"
+"""A request that is not valid HTTP: Envoy has no text for most of what can be wrong with one."""
+
+BY_STATUS = (403, 404, 405, 408, 413, 415, 429, 431)
 
 
 def local_replies(api: Api) -> Json:
@@ -25,7 +28,9 @@ def local_replies(api: Api) -> Json:
         "mappers": [
             _redirect(),
             _native_grpc(),
-            _malformed(api),
+            # Envoy's own text repeats what the caller sent, and that may be megabytes.
+            _by_expression(api, MALFORMED, 422),
+            _by_expression(api, NOT_HTTP, 400),
             *(_by_status(api, status) for status in BY_STATUS),
             _by_flags(api, UPSTREAM_TIMEOUT, 504),
             _by_flags(api, UPSTREAM_DOWN, 503),
@@ -57,11 +62,10 @@ def _redirect() -> Json:
     }
 
 
-def _malformed(api: Api) -> Json:
-    expression = typed("cel_filter", expression=MALFORMED)
+def _by_expression(api: Api, expression: str, status: int) -> Json:
     name = "envoy.access_loggers.extension_filters.cel"
-    # Envoy's own text repeats what the caller sent, and that may be megabytes.
-    return _mapper(api, {"extension_filter": {"name": name, "typed_config": expression}}, 422)
+    config = typed("cel_filter", expression=expression)
+    return _mapper(api, {"extension_filter": {"name": name, "typed_config": config}}, status)
 
 
 def _by_status(api: Api, status: int) -> Json:

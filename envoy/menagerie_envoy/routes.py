@@ -41,6 +41,13 @@ BODIED = frozenset({"POST", "PUT", "PATCH"})
 
 WRONG_HOST = "Invalid host header"
 
+GRPC_HEADERS = {
+    "grpc-timeout": "[0-9]{1,8}[HMSmun]",
+    "grpc-encoding": "identity|deflate|gzip",
+    "grpc-previous-rpc-attempts": "[0-9]{1,8}",
+}
+"""What gRPC can read; it calls anything else an internal error, and says so in words of its own."""
+
 
 def to(cluster: str, match: Json, **route: str) -> Json:
     """Return the route of a match to a cluster."""
@@ -53,6 +60,18 @@ def answer(match: Json, status: int, **more: Json) -> Json:
     return {"match": match, "direct_response": {"status": status, **more}}
 
 
+def malformed() -> list[Json]:
+    """Return the routes that refuse a header of gRPC's own that it cannot read, whoever sends it."""
+    return [without(_malformed(name, pattern), TRANSCODER) for name, pattern in GRPC_HEADERS.items()]
+
+
+def _malformed(name: str, pattern: str) -> Json:
+    there = {"name": name, "present_match": True}
+    wrong = {"name": name, "string_match": {"safe_regex": {"regex": pattern}}, "invert_match": True}
+    text = {"inline_string": f"The header {name} is malformed."}
+    return answer({"prefix": "/", "headers": [there, wrong]}, 400, body=text)
+
+
 def without(route: Json, *filters: str) -> Json:
     """Return the route with these filters turned off."""
     return {**route, "typed_per_filter_config": {name: disabled() for name in filters}}
@@ -63,7 +82,7 @@ def api_hosts(api: Api, listener: Listener) -> list[Json]:
     host = {
         "name": api.name,
         "domains": list(listener.allowed_hosts),
-        "routes": [*_redirect(listener), *_routes(api, listener)],
+        "routes": [*_redirect(listener), *malformed(), *_routes(api, listener)],
         "typed_per_filter_config": {CORS: _cors(listener)},
     }
     if ANY in listener.allowed_hosts:

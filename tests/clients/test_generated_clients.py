@@ -8,10 +8,11 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from tests.support.missing import miss
 from tests.support.photos import FOLDER, PHOTOS
 
 if TYPE_CHECKING:
@@ -42,9 +43,9 @@ class Example:
         """Compile the program, or skip the test where this machine has no compiler for it."""
         for command in self.needs:
             if shutil.which(command[0], path=TOOLS["PATH"]) is None:
-                _miss(f"{command[0]} is not installed")
+                miss(f"{command[0]} is not installed")
             if (result := self._tool(command)).returncode:
-                _miss(f"{' '.join(command)!r} fails: {result.stdout}")
+                miss(f"{' '.join(command)!r} fails: {result.stdout}")
         for command in self.builds:
             result = self._tool(command)
             assert result.returncode == 0, result.stdout
@@ -61,13 +62,6 @@ class Example:
         return subprocess.run(
             command, cwd=self.folder, env=TOOLS, stdout=-1, stderr=subprocess.STDOUT, text=True, check=False
         )
-
-
-def _miss(reason: str) -> NoReturn:
-    """Skip the test; where all of them must run, fail it."""
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 TYPESCRIPT = Example(

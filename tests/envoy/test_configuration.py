@@ -44,6 +44,13 @@ def test_every_worker_is_balanced_per_request(tmp_path: Path) -> None:
     assert workers["lb_policy"] == "LEAST_REQUEST"
 
 
+def test_no_table_of_headers_is_shared_with_other_callers(tmp_path: Path) -> None:
+    bootstrap = json.loads(write_configuration(EDGE, tmp_path).read_text())
+    options = bootstrap["static_resources"]["clusters"][0]["typed_extension_protocol_options"]
+    (protocol,) = options.values()
+    assert protocol["explicit_http_config"]["http2_protocol_options"] == {"hpack_table_size": 0}
+
+
 def test_every_cluster_has_a_circuit_breaker(tmp_path: Path) -> None:
     bootstrap = json.loads(write_configuration(EDGE, tmp_path).read_text())
     clusters = bootstrap["static_resources"]["clusters"]

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tools.openapi_generator.bindings import bindings
-from tools.openapi_generator.requests import Requests, form_name, form_schema
+from tools.openapi_generator.requests import Requests, form_encoding, form_name, form_schema
 from tools.openapi_generator.responses import ERROR, Responses
 from tools.openapi_generator.schemas import Json, Schemas
 
@@ -117,12 +117,14 @@ class _Document:
             "description": "" if operation.undescribed else comment,
         }
 
-    def _form(self, operation: Operation, operation_id: str) -> str | None:
+    def _form(self, operation: Operation, operation_id: str) -> Json | None:
         if not operation.form:
             return None
         name = form_name(operation, operation_id)
         self._forms[name] = form_schema(operation, name)
-        return name
+        content: Json = {"schema": {"$ref": f"#/components/schemas/{name}"}}
+        encoding = form_encoding(operation)
+        return content | ({"encoding": encoding} if encoding else {})
 
     def _security(self, operation: Operation) -> list[Json]:
         if operation.api_key and not self._head.api_key_description:

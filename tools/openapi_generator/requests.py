@@ -32,10 +32,16 @@ def form_schema(operation: Operation, name: str) -> Json:
     return schema | ({"required": required} if required else {})
 
 
+def form_encoding(operation: Operation) -> Json:
+    """Return what the files of an operation's form are, by the names of their fields."""
+    return {field.name: {"contentType": field.content_type} for field in operation.form if field.content_type}
+
+
 def _form_property(field: FormField) -> Json:
     schema: Json = {"type": "string"}
     if field.file:
-        schema["contentMediaType"] = "application/octet-stream"
+        # The first is OpenAPI 3.1's way; by the second, which was 3.0's, Swagger UI knows a list of files.
+        schema |= {"contentMediaType": "application/octet-stream", "format": "binary"}
     if field.repeated:
         schema = {"type": "array", "items": schema}
     words = {"title": field.title, "description": field.description}
@@ -55,15 +61,15 @@ class Requests:
         in_query = [self._parameter(field, "query") for field in _in_query(request, binding, operation)]
         return in_path + in_query
 
-    def body(self, request: Descriptor, binding: Binding, form: str | None) -> Json | None:
-        """Return the body; none where the operation takes none. `form` names the schema of a form."""
+    def body(self, request: Descriptor, binding: Binding, form: Json | None) -> Json | None:
+        """Return the body; none where the operation takes none. `form` is the content of a form."""
         if not binding.body:
             return None
         return {"content": self._content(request, binding, form), "required": True}
 
-    def _content(self, request: Descriptor, binding: Binding, form: str | None) -> Json:
+    def _content(self, request: Descriptor, binding: Binding, form: Json | None) -> Json:
         if form is not None:
-            return {FORM: {"schema": {"$ref": f"#/components/schemas/{form}"}}}
+            return {FORM: form}
         if binding.body == WHOLE:
             return {"application/json": {"schema": self._schemas.message(request, answered=False)}}
         field = request.fields_by_name[binding.body]

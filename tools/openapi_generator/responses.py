@@ -31,10 +31,14 @@ class SharedError(NamedTuple):
 
 SHARED_ERRORS: Mapping[int, SharedError] = MappingProxyType(
     {
+        400: SharedError(
+            "BadRequest", "The request is not valid HTTP, or does not name this server as its host."
+        ),
         401: SharedError("Unauthorized", "The API key is missing or wrong."),
         408: SharedError("RequestTimeout", "The request did not arrive in time."),
         422: SharedError("InvalidRequest", "A parameter or the body is not what the operation asks for."),
         429: SharedError("TooManyRequests", "Too many requests, or more work than the server can take on."),
+        431: SharedError("HeadersTooLarge", "The request's headers are too large."),
         500: SharedError("InternalError", "The server failed."),
         503: SharedError("Unavailable", "A part of the server is not ready, or cannot be reached."),
         504: SharedError("DeadlineExceeded", "The answer was not ready in time."),

@@ -58,6 +58,11 @@ _NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
 
 def _request_id(context: Context) -> str:
     for key, value in context.invocation_metadata() or ():
-        if key == REQUEST_ID_HEADER and isinstance(value, str):
+        if key == REQUEST_ID_HEADER and isinstance(value, str) and _can_be_returned(value):
             return value[:MAX_REQUEST_ID]
     return str(uuid.uuid4())
+
+
+def _can_be_returned(request_id: str) -> bool:
+    # HTTP lets any byte into a header; gRPC ends a call that would send one which is not printable.
+    return request_id.isascii() and request_id.isprintable()

@@ -139,12 +139,14 @@ class FormField(_message.Message):
     FILE_FIELD_NUMBER: _builtins.int
     REPEATED_FIELD_NUMBER: _builtins.int
     REQUIRED_FIELD_NUMBER: _builtins.int
+    CONTENT_TYPE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     title: _builtins.str
     description: _builtins.str
     file: _builtins.bool
     repeated: _builtins.bool
     required: _builtins.bool
+    content_type: _builtins.str
     def __init__(
         self,
         *,
@@ -154,10 +156,11 @@ class FormField(_message.Message):
         file: _builtins.bool = ...,
         repeated: _builtins.bool = ...,
         required: _builtins.bool = ...,
+        content_type: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "file", b"file", "name", b"name", "repeated", b"repeated", "required", b"required", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_type", b"content_type", "description", b"description", "file", b"file", "name", b"name", "repeated", b"repeated", "required", b"required", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
