@@ -69,21 +69,29 @@ def decode_each(
     """Decode a photo once, as `decode()` does, and bring it to the size of each of several `specs`."""
     with open_image(data, max_pixels=max_pixels) as image:
         width, height = image.size
-        rgb, orientation = _load(image, max(side for spec in specs for side in (spec.width, spec.height)))
+        rgb, orientation = load(image, max(side for spec in specs for side in (spec.width, spec.height)))
     if orientation in _SIDEWAYS:
         width, height = height, width
-    if orientation in _UPRIGHT:
-        rgb = rgb.transpose(_UPRIGHT[orientation])
+    rgb = upright(rgb, orientation)
     return tuple(DecodedImage(np.asarray(fit(rgb, spec)), width, height) for spec in specs)
 
 
-def _load(image: Image.Image, min_side: int) -> tuple[Image.Image, int]:
-    """Decode an opened image's pixels, scaled down if its format can, to RGB; and read its orientation."""
+def load(image: Image.Image, min_side: int) -> tuple[Image.Image, int]:
+    """Decode an opened image's pixels to RGB, and read its orientation, which `upright()` undoes.
+
+    A JPEG is scaled down while it is decoded, but to no side below `min_side` px. Raises `ImageDamaged`, or
+    `ImageTooLarge` where memory runs out.
+    """
     with decode_errors(image.format):
         image.draft(None, (min_side, min_side))
         image.load()
         rgb = to_rgb(image)
     return rgb, _orientation(image)
+
+
+def upright(image: Image.Image, orientation: int) -> Image.Image:
+    """Turn an image by its EXIF orientation; an orientation that there is not leaves it as it is."""
+    return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
 
 
 def _orientation(image: Image.Image) -> int:

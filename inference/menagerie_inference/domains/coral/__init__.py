@@ -1,0 +1,7 @@
+"""Coral bleaching: which tiles of a photograph of a reef are bleached, and the photograph tinted by that."""
+
+from menagerie_inference.domains.coral.classifier import CoralClassifier
+from menagerie_inference.domains.coral.photo import MAX_PIXELS
+from menagerie_inference.domains.coral.result import BLEACHED, HEALTHY, ChunkResult, Summary
+
+__all__ = ["BLEACHED", "HEALTHY", "MAX_PIXELS", "ChunkResult", "CoralClassifier", "Summary"]

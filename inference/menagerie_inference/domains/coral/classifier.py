@@ -1,0 +1,116 @@
+"""Finds the bleached tiles of a photograph."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from functools import partial
+from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
+
+from tenacity import retry, retry_if_exception_type, wait_random_exponential
+
+from menagerie_inference.domains.coral.ahead import one_ahead
+from menagerie_inference.domains.coral.judge import Judge
+from menagerie_inference.domains.coral.overlay import write_overlay
+from menagerie_inference.domains.coral.photo import MAX_PIXELS, open_photo
+from menagerie_inference.domains.coral.preparing import prepare
+from menagerie_inference.domains.coral.result import ChunkResult, Summary
+from menagerie_inference.domains.coral.tiling import Grid
+from menagerie_inference.errors import Overloaded
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Iterable
+    from concurrent.futures import Executor
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
+
+    from menagerie_inference.batching import Outputs
+    from menagerie_inference.engine import Model
+
+Result = TypeVar("Result")
+
+BATCH_TILES: Final = 8
+"""What a batcher runs at once by default: with an EfficientNet-Lite, 40 to 80 ms of one core.
+
+Twice as many were no faster for each tile.
+"""
+
+
+class CoralClassifier:
+    """Judges photographs tile by tile, with a model that others may use, too.
+
+    All that blocks runs in `threads`, one piece of a photograph's work at a time. At most `batch_tiles` tiles
+    of a photograph are with the model, and the next ones follow when these are back: others get their turn
+    between. The model's queue must be able to hold so many.
+
+    Raises `ManifestError` as `Judge` does.
+    """
+
+    def __init__(
+        self, model: Model, threads: Executor, *, max_pixels: int = MAX_PIXELS, batch_tiles: int = BATCH_TILES
+    ) -> None:
+        self._model = model
+        self._threads = threads
+        self._max_pixels = max_pixels
+        self._batch_tiles = batch_tiles
+        self._judge = Judge(model.manifest)
+        self.model_version = f"{model.manifest.name}-{model.manifest.version}"
+
+    async def open(self, data: bytes) -> Image.Image:
+        """Decode a photograph for the other methods, as `open_photo()` does."""
+        return await self._in_thread(partial(open_photo, data, max_pixels=self._max_pixels))
+
+    async def classify(
+        self, photo: Image.Image, *, start: int = 0
+    ) -> AsyncGenerator[list[tuple[int, ChunkResult]], None]:
+        """Judge the tiles behind the first `start`; gives positions and results in order, a batch at a time.
+
+        Where the model is busy, it is waited for. Leaving early needs `aclosing()`. That, or a cancellation,
+        stops the work, but for a batch that a thread is preparing.
+
+        Raises what `Model.infer()` does, except `Overloaded`.
+        """
+        grid = Grid(photo.width, photo.height)
+        first_positions = range(start, len(grid), self._batch_tiles)
+        batches = (range(first, min(first + self._batch_tiles, len(grid))) for first in first_positions)
+        async with aclosing(one_ahead(partial(self._start_preparing, photo, grid), batches)) as prepared:
+            async for positions, images in prepared:
+                outputs = await self._infer_in_turn(images)
+                yield self._results(grid, positions, outputs)
+
+    async def draw(self, photo: Image.Image, chunks: Iterable[ChunkResult], file: BinaryIO) -> None:
+        """Tint a photograph in place and write it, as `write_overlay()` does.
+
+        Once begun it goes on though its caller leaves, until `file` is closed.
+        """
+        await self._in_thread(partial(write_overlay, photo, chunks, file))
+
+    def summarise(self, chunks: Iterable[ChunkResult]) -> Summary:
+        """Count all of a photograph's chunks."""
+        return Summary.of(chunks, self.model_version)
+
+    def _start_preparing(
+        self, photo: Image.Image, grid: Grid, positions: range
+    ) -> asyncio.Future[tuple[range, NDArray[np.uint8]]]:
+        def work() -> tuple[range, NDArray[np.uint8]]:
+            tiles = [grid[position] for position in positions]
+            return positions, prepare(photo, tiles, self._model.manifest.input)
+
+        return self._in_thread(work)
+
+    @retry(retry=retry_if_exception_type(Overloaded), wait=wait_random_exponential(0.05, max=1.0))
+    async def _infer_in_turn(self, images: NDArray[np.uint8]) -> Outputs:
+        """Run the model, waiting while others' images fill its queue: a job can wait."""
+        return await self._model.infer(images)
+
+    def _results(self, grid: Grid, positions: range, outputs: Outputs) -> list[tuple[int, ChunkResult]]:
+        judgements = self._judge.judge(outputs)
+        return [
+            (position, ChunkResult(*grid[position], *judgement))
+            for position, judgement in zip(positions, judgements, strict=True)
+        ]
+
+    def _in_thread(self, work: Callable[[], Result]) -> asyncio.Future[Result]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, work)

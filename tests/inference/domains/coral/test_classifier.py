@@ -1,0 +1,244 @@
+"""A real model, from a photograph's bytes to its tiles' labels and the overlay."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import aclosing, asynccontextmanager
+from threading import Event
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from tests.support.images import encode
+
+from menagerie_inference.batching import BatchPolicy
+from menagerie_inference.domains.coral import BLEACHED, HEALTHY, ChunkResult, CoralClassifier, Summary
+from menagerie_inference.domains.coral.tiling import Grid
+from menagerie_inference.engine.local import LocalEngine
+from menagerie_inference.errors import ImageTooLarge, ImageUnreadable, ModelUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from menagerie_inference.engine import Model
+    from menagerie_inference.manifest import Manifest
+
+Result = TypeVar("Result")
+
+RED, GREEN, YELLOW = (250, 20, 200), (20, 250, 200), (250, 20, 0)
+"""What the model calls bleached, healthy, and no reef."""
+
+
+@asynccontextmanager
+async def loaded(manifest: Manifest, policy: BatchPolicy | None = None) -> AsyncIterator[Model]:
+    async with LocalEngine(policy, cores=1) as engine:
+        yield await engine.load(manifest)
+
+
+@asynccontextmanager
+async def opened(manifest: Manifest, **options: int) -> AsyncIterator[CoralClassifier]:
+    with ThreadPoolExecutor(1) as threads:
+        async with loaded(manifest) as model:
+            yield CoralClassifier(model, threads, **options)
+
+
+def patchwork(width: int, height: int, seed: int = 0) -> Image.Image:
+    """Draw a photograph whose tiles each have one of the three colours."""
+    photo = Image.new("RGB", (width, height))
+    rng = np.random.default_rng(seed)
+    for tile in Grid(width, height):
+        photo.paste((RED, GREEN, YELLOW)[rng.integers(3)], tile.box)
+    return photo
+
+
+async def everything(
+    coral: CoralClassifier, photo: Image.Image, start: int = 0
+) -> list[tuple[int, ChunkResult]]:
+    return [pair async for batch in coral.classify(photo, start=start) for pair in batch]
+
+
+async def test_each_tile_is_judged_by_what_it_shows(manifest: Manifest) -> None:
+    photo = patchwork(1500, 1000)
+    async with opened(manifest) as coral:
+        results = await everything(coral, photo)
+    assert [position for position, _ in results] == list(range(35))
+    for position, chunk in results:
+        tile = Grid(1500, 1000)[position]
+        assert (chunk.x, chunk.y, chunk.width, chunk.height) == tile
+        colour = photo.getpixel((chunk.x, chunk.y))
+        assert chunk.predicted_label == (BLEACHED if colour == RED else HEALTHY)
+        assert chunk.probability == pytest.approx(0.0099 if colour == GREEN else 0.9901, abs=1e-4)
+    assert len({photo.getpixel((chunk.x, chunk.y)) for _, chunk in results}) == 3
+
+
+@settings(max_examples=25)
+@given(st.data())
+async def test_every_start_gives_the_same_rest(manifest: Manifest, data: st.DataObject) -> None:
+    photo = patchwork(data.draw(st.integers(1, 900)), data.draw(st.integers(1, 900)), seed=3)
+    count = len(Grid(*photo.size))
+    start = data.draw(st.integers(0, count + 1))
+    async with opened(manifest, batch_tiles=data.draw(st.integers(1, 8))) as coral:
+        whole = await everything(coral, photo)
+        assert await everything(coral, photo, start) == whole[start:]
+    assert [position for position, _ in whole] == list(range(count))
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (245, 1), (1, 245), (244, 244), (245, 489)])
+async def test_photographs_of_few_pixels(manifest: Manifest, width: int, height: int) -> None:
+    async with opened(manifest) as coral:
+        photo = await coral.open(encode(Image.new("RGB", (width, height), RED), "PNG"))
+        results = await everything(coral, photo)
+        chunks = [chunk for _, chunk in results]
+        assert {chunk.predicted_label for chunk in chunks} == {BLEACHED}
+        assert sum(chunk.width * chunk.height for chunk in chunks) == width * height
+        await coral.draw(photo, chunks, file := io.BytesIO())
+    assert Image.open(file).size == (width, height)
+
+
+async def test_batches_are_bounded(manifest: Manifest) -> None:
+    async with opened(manifest, batch_tiles=3) as coral:
+        sizes = [len(batch) async for batch in coral.classify(patchwork(1000, 400), start=1)]
+    assert sizes == [3, 3, 3]
+
+
+async def test_a_photograph_of_40_megapixels(manifest: Manifest) -> None:
+    data = encode(Image.new("RGB", (8000, 5000), GREEN), "JPEG")
+    async with opened(manifest, max_pixels=40_000_000, batch_tiles=8) as coral:
+        photo = await coral.open(data)
+        chunks = [chunk for _, chunk in await everything(coral, photo)]
+        assert coral.summarise(chunks) == Summary(0, 693, 693, "redness-1.0")
+        with pytest.raises(ImageTooLarge):
+            await coral.open(encode(Image.new("RGB", (8000, 5001)), "PNG"))
+
+
+async def test_what_is_no_image_is_refused(manifest: Manifest) -> None:
+    async with opened(manifest) as coral:
+        with pytest.raises(ImageUnreadable):
+            await coral.open(b"not an image")
+
+
+async def test_jobs_side_by_side_get_their_own_results(manifest: Manifest) -> None:
+    photos = [patchwork(1000, 700, seed) for seed in range(4)]
+    with ThreadPoolExecutor(2) as threads:
+        async with loaded(manifest) as model:
+            coral = CoralClassifier(model, threads, batch_tiles=3)
+            alone = [await everything(coral, photo) for photo in photos]
+            together = await asyncio.gather(*(everything(coral, photo) for photo in photos))
+    assert together == alone
+
+
+async def test_no_more_than_one_batch_of_a_job_is_with_the_model(manifest: Manifest) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        async with loaded(manifest, BatchPolicy(max_batch=2)) as model:
+            coral = CoralClassifier(model, threads, batch_tiles=4)
+            job = asyncio.create_task(everything(coral, patchwork(2000, 2000)))
+            most = 0
+            while not job.done():
+                statistics = model.statistics()
+                most = max(most, statistics.queued + statistics.running)
+                await asyncio.sleep(0)
+            assert len(await job) == 81
+    assert most == 4
+
+
+async def test_a_full_queue_is_waited_for(manifest: Manifest) -> None:
+    # A batch that is not full waits for a while, and a job's batch has no room beside it.
+    policy = BatchPolicy(max_batch=4, max_queue=4, max_queue_delay_ms=200)
+    photo = patchwork(900, 700)
+    with ThreadPoolExecutor(1) as threads:
+        async with loaded(manifest, policy) as model:
+            coral = CoralClassifier(model, threads, batch_tiles=4)
+            other = asyncio.create_task(model.infer(np.zeros((1, 24, 32, 3), np.uint8)))
+            results = await everything(coral, photo)
+            await other
+            assert model.statistics().rejected > 0
+            assert results == await everything(coral, photo)
+
+
+async def test_a_closed_model_ends_a_job(manifest: Manifest) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        async with loaded(manifest) as model:
+            coral = CoralClassifier(model, threads)
+        with pytest.raises(ModelUnavailable):
+            await everything(coral, patchwork(500, 500))
+
+
+class CountingThreads(ThreadPoolExecutor):
+    """Real threads that count what they begin, and may be held."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.begun = 0
+        self.free = Event()
+        self.free.set()
+
+    def submit(self, work: Callable[..., Result], /, *args: object, **options: object) -> Future[Result]:
+        def counted() -> Result:
+            assert self.free.wait(20)
+            self.begun += 1
+            return work(*args, **options)
+
+        return super().submit(counted)
+
+
+async def test_the_next_batch_is_prepared_while_one_is_used_and_no_other(manifest: Manifest) -> None:
+    with CountingThreads() as threads:
+        async with loaded(manifest) as model:
+            coral = CoralClassifier(model, threads, batch_tiles=2)
+            async with aclosing(coral.classify(patchwork(2000, 2000))) as batches:
+                await anext(batches)
+                await asyncio.wrap_future(threads.submit(int))  # behind all that was prepared
+                assert threads.begun == 3
+                await anext(batches)
+                await asyncio.wrap_future(threads.submit(int))
+                assert threads.begun == 5
+
+
+async def test_leaving_stops_the_work(manifest: Manifest) -> None:
+    with CountingThreads() as threads:
+        async with loaded(manifest) as model:
+            coral = CoralClassifier(model, threads, batch_tiles=2)
+            async with aclosing(coral.classify(patchwork(2000, 2000))) as batches:
+                await anext(batches)
+            begun = threads.begun
+            await asyncio.wrap_future(threads.submit(int))
+            assert threads.begun <= begun + 2  # that one, and a batch that was under way
+            assert model.statistics().accepted == 2
+
+
+async def test_a_cancelled_job_prepares_nothing_more(manifest: Manifest) -> None:
+    with CountingThreads() as threads:
+        async with loaded(manifest) as model:
+            coral = CoralClassifier(model, threads, batch_tiles=2)
+            threads.free.clear()
+            job = asyncio.create_task(everything(coral, patchwork(2000, 2000)))
+            await asyncio.sleep(0.05)  # the loop runs while the thread is held
+            job.cancel()
+            await asyncio.wait([job])
+            threads.free.set()
+            await asyncio.wrap_future(threads.submit(int))
+            assert job.cancelled()
+            assert threads.begun == 2  # the batch whose turn had come, and that one
+            assert model.statistics().accepted == 0
+
+
+async def test_the_overlay_is_of_the_upright_photograph(manifest: Manifest) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stored = Image.new("RGB", (300, 600), GREEN)
+    stored.paste(RED, (0, 356, 300, 600))  # lies left when the photograph is upright
+    async with opened(manifest) as coral:
+        photo = await coral.open(encode(stored, "PNG", exif=exif))
+        assert photo.size == (600, 300)
+        chunks = [chunk for _, chunk in await everything(coral, photo)]
+        assert [chunk.bleached for chunk in chunks] == [True, False, False] * 2
+        await coral.draw(photo, chunks, file := io.BytesIO())
+    result = Image.open(file)
+    assert (result.format, result.size) == ("PNG", (600, 300))
+    assert result.getpixel((0, 0)) == pytest.approx((240, 61, 86), abs=2)
+    assert result.getpixel((599, 299)) == pytest.approx((32, 204, 109), abs=2)
