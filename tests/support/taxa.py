@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from menagerie_inference.domains.box import Box
 from menagerie_inference.domains.species.decision import Blocked, Evidence, blocks_nothing
 from menagerie_inference.domains.species.labels import display_name
-from menagerie_inference.domains.box import Box
 from menagerie_inference.domains.species.result import Detection, SpeciesClass
 from menagerie_inference.domains.species.taxonomy import Output, Taxonomy
 
