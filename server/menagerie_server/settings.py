@@ -85,7 +85,12 @@ class Settings(BaseSettings):
     """How many connections callers may hold, to all listeners together; one more is closed at once."""
     idle_seconds: PositiveFloat = 60.0
     """How long a request or a stream may stand still before Envoy ends it."""
-    database_connections_per_worker: PositiveInt = Field(default=8, le=64)
+    database_connections_per_worker: PositiveInt = Field(default=8, ge=6, le=64)
+    """All that a worker holds: four are for jobs alone, the others for calls."""
+    jobs_per_worker: PositiveInt = 1
+    """How many jobs a worker runs at once; the others wait their turn."""
+    job_retention_hours: PositiveFloat = 24.0
+    """How long an ended job and its result can be asked for."""
     drain_seconds: PositiveFloat = 10.0
     """How long a stop waits for requests and streams to end."""
     ready_seconds: PositiveFloat = 60.0

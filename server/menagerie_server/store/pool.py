@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Self
 
 import psycopg
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, errors
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from menagerie_server.store.errors import StoreUnavailable
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from psycopg.rows import TupleRow
 
+SCHEMA = "menagerie"
+"""The same as the migrations', whose libraries a worker does not load."""
+
 CONNECT_SECONDS = 3
 WAIT_SECONDS = 5.0
 """How long a caller waits for a connection: longer than one attempt to connect."""
@@ -25,6 +28,41 @@ WAITING_PER_CONNECTION = 16
 
 OUTAGES = ("08", "53", "57P")
 """PostgreSQL, appendix A, the SQLSTATE codes that begin so: connection lost, disk full, shut down."""
+NOT_SET_UP = (errors.UndefinedTable, errors.UndefinedFunction, errors.UndefinedObject)
+"""A database that was away at the start is migrated some seconds after it is back."""
+
+
+def connection_pool(
+    url: str, *, connections: int, wait_seconds: float = WAIT_SECONDS
+) -> AsyncConnectionPool[AsyncConnection[TupleRow]]:
+    """Return a bounded pool, not yet open, whose connections find our tables by their bare names."""
+    return AsyncConnectionPool(
+        url,
+        kwargs={"connect_timeout": CONNECT_SECONDS},
+        configure=_find_our_tables,
+        # None is opened that nobody asked for: a database that is down is noticed only by callers.
+        min_size=0,
+        max_size=connections,
+        max_waiting=connections * WAITING_PER_CONNECTION,
+        timeout=wait_seconds,
+        # Attempts slow down while the database is away: the next caller begins anew.
+        reconnect_timeout=CONNECT_SECONDS,
+        # A connection that died with the database is replaced before a caller gets it.
+        check=AsyncConnectionPool.check_connection,
+        open=False,
+    )
+
+
+# In front of what the operator chose, where extensions may lie.
+_FIND_OUR_TABLES = """
+SELECT set_config(
+    'search_path', concat_ws(', ', %s::text, nullif(current_setting('search_path'), '')), false)
+"""
+
+
+async def _find_our_tables(connection: AsyncConnection[TupleRow]) -> None:
+    await connection.execute(_FIND_OUR_TABLES, [SCHEMA])
+    await connection.commit()
 
 
 class Database:
@@ -34,20 +72,7 @@ class Database:
     """
 
     def __init__(self, url: str, *, connections: int, wait_seconds: float = WAIT_SECONDS) -> None:
-        self._pool: AsyncConnectionPool[AsyncConnection[TupleRow]] = AsyncConnectionPool(
-            url,
-            kwargs={"connect_timeout": CONNECT_SECONDS},
-            # None is opened that nobody asked for: a database that is down is noticed only by callers.
-            min_size=0,
-            max_size=connections,
-            max_waiting=connections * WAITING_PER_CONNECTION,
-            timeout=wait_seconds,
-            # Attempts slow down while the database is away: the next caller begins anew.
-            reconnect_timeout=CONNECT_SECONDS,
-            # A connection that died with the database is replaced before a caller gets it.
-            check=AsyncConnectionPool.check_connection,
-            open=False,
-        )
+        self._pool = connection_pool(url, connections=connections, wait_seconds=wait_seconds)
 
     async def __aenter__(self) -> Self:
         await self._pool.open(wait=False)
@@ -74,6 +99,8 @@ class Database:
             if not _is_outage(error):
                 raise
             raise StoreUnavailable("The database broke off, or has no room left.") from error
+        except NOT_SET_UP as error:
+            raise StoreUnavailable("The database is not set up yet.") from error
 
 
 def _is_outage(error: psycopg.OperationalError) -> bool:

@@ -1,0 +1,146 @@
+"""The part of a process that runs jobs: procrastinate's worker, begun anew after every outage."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+import structlog
+from procrastinate import App, JobContext, PsycopgConnector
+from procrastinate.worker import Worker
+
+from menagerie_server.jobs.attempts import Attempts, HandBack
+from menagerie_server.jobs.records import RUN_TASK
+from menagerie_server.jobs.stalled import STALLED_SECONDS, sweep
+from menagerie_server.jobs.task_status import FencedManager
+from menagerie_server.store.errors import StoreUnavailable
+from menagerie_server.store.pool import connection_pool
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Mapping
+
+    from psycopg import AsyncConnection
+    from psycopg_pool import AsyncConnectionPool
+
+    from menagerie_server.jobs.attempts import Runner
+    from menagerie_server.jobs.leftovers import Leftovers
+    from menagerie_server.store.pool import Database
+
+CONNECTIONS = 3
+"""Two for the queue's own short statements, so that calls cannot hold up a heartbeat; one that listens."""
+
+HEARTBEAT_SECONDS = 2.0
+WAIT_SECONDS = 3.0
+"""How long a heartbeat waits for its connection: less than it takes to be held for dead."""
+POLL_SECONDS = 1.0
+"""How often it looks for what it was not told, which is what came while its listener was away."""
+GRACE_SECONDS = 5.0
+"""How long a stop waits for the batch at hand: no heartbeat is sent meanwhile."""
+PAUSE_SECONDS = 1.0
+
+CLEANING_QUEUE = "menagerie.cleaning"
+EXPIRED = "menagerie.remove_expired"
+ORPHANS = "menagerie.remove_orphans"
+ORPHAN_SECONDS = 24 * 3600.0
+"""Longer than any upload takes."""
+
+_log = structlog.get_logger()
+
+
+class JobWorker:
+    """Runs the jobs of the APIs that have a runner, at most `concurrency` at once."""
+
+    def __init__(
+        self,
+        url: str,
+        database: Database,
+        leftovers: Leftovers,
+        runners: Mapping[str, Runner],
+        concurrency: int,
+    ) -> None:
+        self._url = url
+        self._database = database
+        self._leftovers = leftovers
+        self._attempts = Attempts(database, runners)
+        self._runners = runners
+        self._concurrency = concurrency
+        self._stopping = asyncio.Event()
+        self._worker: Worker | None = None
+
+    def stop(self) -> None:
+        """Take no more jobs, and let those at hand end with what they save next; `run` returns soon."""
+        self._stopping.set()
+        self._attempts.interrupt()
+        if self._worker is not None:
+            self._worker.stop()  # type: ignore[no-untyped-call]
+
+    async def run(self) -> None:
+        """Run jobs until `stop`; go on after every outage."""
+        # Its errors are ours to log; here they would be told twice, with the text of every statement.
+        logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
+        pool = connection_pool(self._url, connections=CONNECTIONS - 1, wait_seconds=WAIT_SECONDS)
+        connector = PsycopgConnector()
+        async with pool, asyncio.TaskGroup() as tasks:
+            await connector.open_async(pool)
+            sweeping = tasks.create_task(sweep(self._database))
+            try:
+                await self._keep_working(self._app(connector, pool))
+            finally:
+                sweeping.cancel()
+
+    async def _keep_working(self, app: App) -> None:
+        while not self._stopping.is_set():
+            self._worker = self._new_worker(app)
+            error: Exception | None = None
+            try:
+                await self._worker.run()  # type: ignore[no-untyped-call]
+            except Exception as raised:  # noqa: BLE001 - whatever ended it, accepted jobs must go on
+                error = raised
+            if not self._stopping.is_set():
+                # It also returns, without a word, when its heartbeat or its listener failed.
+                _log.warning("jobs interrupted", error=repr((error and error.__cause__) or error))
+                await asyncio.sleep(PAUSE_SECONDS)
+
+    def _new_worker(self, app: App) -> Worker:
+        return Worker(
+            app,
+            [*self._runners, CLEANING_QUEUE],
+            concurrency=self._concurrency,
+            fetch_job_polling_interval=POLL_SECONDS,
+            abort_job_polling_interval=POLL_SECONDS,
+            shutdown_graceful_timeout=GRACE_SECONDS,
+            install_signal_handlers=False,
+            update_heartbeat_interval=HEARTBEAT_SECONDS,
+            stalled_worker_timeout=STALLED_SECONDS,
+        )
+
+    def _app(self, connector: PsycopgConnector, pool: AsyncConnectionPool[AsyncConnection]) -> App:
+        app = App(connector=connector)
+        app.job_manager = FencedManager(connector, pool, self._stopping)
+
+        @app.task(name=RUN_TASK, pass_context=True, retry=HandBack())
+        async def run_job(context: JobContext, *, job_id: int) -> None:
+            await self._attempts.run(job_id, context.job.attempts + 1)
+
+        # Without a periodic task, procrastinate would not notice that a heartbeat or its listener failed.
+        @app.periodic(cron="* * * * *")
+        @app.task(name=EXPIRED, queue=CLEANING_QUEUE, queueing_lock=EXPIRED, priority=1)
+        async def remove_expired(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes it
+            await self._clean(self._leftovers.remove_expired())
+
+        @app.periodic(cron="17 * * * *")
+        @app.task(name=ORPHANS, queue=CLEANING_QUEUE, queueing_lock=ORPHANS, priority=1)
+        async def remove_orphans(timestamp: int) -> None:  # noqa: ARG001
+            await self._clean(self._leftovers.remove_orphans(older_than_seconds=ORPHAN_SECONDS))
+            await app.job_manager.delete_old_jobs(
+                nb_hours=24, include_failed=True, include_cancelled=True, include_aborted=True
+            )
+
+        return app
+
+    async def _clean(self, cleaning: Awaitable[None]) -> None:
+        try:
+            await cleaning
+        except StoreUnavailable as error:
+            _log.warning("not cleaned up, to be tried again", error=str(error))
