@@ -70,7 +70,7 @@ accept-contract: $(if $(filter allowed,$(BREAKING)),$(VENV)/dev.stamp,check-brea
 
 PHOTOS ?= tests/photos
 eval: $(VENV)/server.stamp ## measure the models on labelled photographs: make eval PHOTOS=folder
-	python -m menagerie_inference.evaluation.species $(PHOTOS)
+	python -m menagerie_inference.evaluation.species $(PHOTOS) --diagram build/eval/species-reliability.svg
 
 bench: $(VENV)/dev.stamp ## measure throughput and latency against the limit
 	python -m benchmarks

@@ -93,7 +93,7 @@ def test_metrics_count_calls_and_batches(front_door: httpx.Client) -> None:
             if sample.name == name and labels.items() <= sample.labels.items()
         )
 
-    model = {"model": "embedded-efflite2-in1k-cam v0"}
+    model = {"model": "embedded-efflite2-in1k-cam v1"}
 
     def counts() -> tuple[float, float]:
         calls = count("menagerie_calls_total", method=method, code="OK")

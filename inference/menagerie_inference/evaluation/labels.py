@@ -23,6 +23,9 @@ class LabelledPhoto:
     targets: tuple[str, ...] = ()
     """Empty where the animal is none of the classes that an ImageNet model knows, and for all other kinds."""
 
+    cutout: bool = False
+    """Whether it shows one thing, whole, on a plain background."""
+
     @classmethod
     def from_row(cls, folder: Path, row: Mapping[str, str]) -> Self:
         """Read a row of labels.csv; raises as `read_labels()` does."""
@@ -31,12 +34,14 @@ class LabelledPhoto:
             raise ValueError(f"{path}: the kind {row['kind']!r} is none of {', '.join(KINDS)}")
         if not path.is_file():
             raise FileNotFoundError(f"{path} is labelled, but does not exist")
-        return cls(path, row["kind"], tuple(filter(None, row["target"].split("|"))))
+        targets = tuple(filter(None, row["target"].split("|")))
+        return cls(path, row["kind"], targets, cutout=row.get("cutout") == "1")
 
 
 def read_labels(folder: Path) -> tuple[LabelledPhoto, ...]:
-    """Read labels.csv: the columns file, kind and target (accepted names, split by "|"); others may follow.
+    """Read labels.csv: the columns file, kind, target (accepted names, split by "|"), and others.
 
+    A column cutout may mark photographs with 1: see `LabelledPhoto.cutout`.
     Raises `FileNotFoundError` for a missing list or photograph, and `ValueError` for an unknown kind.
     """
     with (folder / "labels.csv").open(encoding="utf-8", newline="") as file:

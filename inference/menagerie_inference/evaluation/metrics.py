@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from menagerie_inference.evaluation.labels import LabelledPhoto
 
@@ -25,6 +25,9 @@ class Outcome:
     rank: int | None
     """The place, from 1, of the first class that the label accepts; None if it accepts none of them."""
 
+    score: float
+    """The probability of the best class, from 0 to 1."""
+
 
 @dataclass(frozen=True)
 class Share:
@@ -41,6 +44,15 @@ def top(outcomes: Iterable[Outcome], places: int) -> Share:
     """Count the animals with a target that one of the first `places` classes names: top-1, top-5."""
     ranks = [outcome.rank for outcome in outcomes if outcome.photo.targets]
     return Share(sum(rank is not None and rank <= places for rank in ranks), len(ranks))
+
+
+def by_target(outcomes: Iterable[Outcome]) -> Mapping[str, tuple[Outcome, ...]]:
+    """Group the animals with a target by their accepted names, split by "|", in alphabetical order."""
+    groups: defaultdict[str, tuple[Outcome, ...]] = defaultdict(tuple)
+    for outcome in outcomes:
+        if outcome.photo.targets:
+            groups["|".join(outcome.photo.targets)] += (outcome,)
+    return dict(sorted(groups.items()))
 
 
 def detected_animals(outcomes: Iterable[Outcome]) -> Share:

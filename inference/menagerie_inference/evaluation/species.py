@@ -3,7 +3,9 @@
 FOLDER holds photographs and their labels.csv; `read_labels()` says what is in it. Each photograph takes the
 path that it takes in the server, and top-1 and top-5 are over the classes that a user gets. By the rule of
 `ClassNames.match()` a class counts as the animal that the label names. The embedded model's int8 ranges were
-set on the project's tests/photos, without their labels: measure on other photographs, too.
+set on the project's tests/photos, and its temperature with their labels: measure on other photographs, too.
+
+Boxes are measured on composites: the folder's cut-out animals, pasted on its blank scenes.
 """
 
 from __future__ import annotations
@@ -17,9 +19,13 @@ from typing import TYPE_CHECKING, Final
 from menagerie_inference.domains.people import PeopleFinder
 from menagerie_inference.domains.species import SpeciesIdentifier
 from menagerie_inference.engine.local import LocalEngine
+from menagerie_inference.evaluation.boxes import BoxOutcome
+from menagerie_inference.evaluation.calibration import reliability
 from menagerie_inference.evaluation.class_names import read_class_names
+from menagerie_inference.evaluation.composites import composites
 from menagerie_inference.evaluation.labels import read_labels
 from menagerie_inference.evaluation.metrics import Outcome
+from menagerie_inference.evaluation.reliability_diagram import reliability_diagram
 from menagerie_inference.evaluation.report import Report
 from menagerie_inference.image import ImageDecoder
 from menagerie_inference.registry import EMBEDDED, Registry
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
 
     from menagerie_inference.domains.species import SpeciesResult
     from menagerie_inference.evaluation.class_names import ClassNames
+    from menagerie_inference.evaluation.composites import Composite
     from menagerie_inference.evaluation.labels import LabelledPhoto
 
 # The names that SpeciesNet gives to all that is no animal; the last is its answer when it has none.
@@ -36,20 +43,33 @@ _OTHER_KINDS: Final = {"human": "human", "vehicle": "vehicle", "blank": "blank",
 
 
 def main() -> None:
-    """Print the report of a folder."""
+    """Print the report of a folder, and draw its reliability diagram if that is asked for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, help="photographs with their labels.csv")
     parser.add_argument("--profile", default=EMBEDDED, help="embedded, or a folder of models")
+    parser.add_argument("--diagram", type=Path, help="an SVG file to write: is the model as sure as right?")
     arguments = parser.parse_args()
-    sys.stdout.write(f"{asyncio.run(evaluate(arguments.folder, arguments.profile))}\n")
+    report = asyncio.run(evaluate(arguments.folder, arguments.profile))
+    sys.stdout.write(f"{report}\n")
+    if arguments.diagram:
+        draw_reliability(report, arguments.diagram)
+        sys.stdout.write(f"\nreliability diagram  {arguments.diagram}\n")
+
+
+def draw_reliability(report: Report, path: Path) -> None:
+    """Write the reliability diagram of a report, and the folder for it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    diagram = reliability_diagram(reliability(report.outcomes), report.model_version)
+    path.write_text(diagram, encoding="utf-8")
 
 
 async def evaluate(folder: Path, profile: str = EMBEDDED) -> Report:
-    """Identify all photographs of a folder, one after the other, and report what came of it.
+    """Identify all photographs of a folder, and its composites, one after the other; report what came of it.
 
-    Raises as `read_labels()`, `Registry`, `LocalEngine.load()` and `SpeciesIdentifier.identify()` do.
+    Raises as `read_labels()`, `composites()`, `Registry`, `LocalEngine.load()` and
+    `SpeciesIdentifier.identify()` do.
     """
     photos = read_labels(folder)
     registry = Registry.for_profile(profile)
@@ -61,7 +81,8 @@ async def evaluate(folder: Path, profile: str = EMBEDDED) -> Report:
         outcomes = [
             judge(photo, await identifier.identify(photo.path.read_bytes()), names) for photo in photos
         ]
-    return Report(manifest.identity, folder, tuple(outcomes))
+        boxes = [judge_box(one, await identifier.identify(one.content)) for one in composites(photos)]
+    return Report(manifest.identity, folder, tuple(outcomes), tuple(boxes))
 
 
 def judge(photo: LabelledPhoto, result: SpeciesResult, names: Mapping[str, ClassNames]) -> Outcome:
@@ -77,7 +98,15 @@ def judge(photo: LabelledPhoto, result: SpeciesResult, names: Mapping[str, Class
         animal_detected=any(detection.label == "animal" for detection in result.detections),
         names=tuple(one.display_name for one in result.top_classes),
         rank=next(accepted, None),
+        score=result.best_class.score,
     )
+
+
+def judge_box(composite: Composite, result: SpeciesResult) -> BoxOutcome:
+    """Hold the surest animal's box of an answer against where the animal was pasted."""
+    animals = (detection.bbox for detection in result.detections if detection.label == "animal")
+    found = next(animals, None)
+    return BoxOutcome(composite.cutout, composite.scene, composite.box, found)
 
 
 def predicted_kind(prediction: str) -> str:

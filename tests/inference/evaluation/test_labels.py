@@ -36,6 +36,14 @@ def test_an_animal_may_have_no_target(folder: Path) -> None:
     assert photo.targets == ()
 
 
+def test_a_photo_is_a_cutout_only_if_its_label_says_so(tmp_path: Path) -> None:
+    for name in ("duck.jpg", "pond.jpg", "lawn.jpg"):
+        (tmp_path / name).write_bytes(b"")
+    rows = "file,kind,target,cutout\nduck.jpg,animal,duck,1\npond.jpg,animal,duck,0\nlawn.jpg,blank,,\n"
+    (tmp_path / "labels.csv").write_text(rows, encoding="utf-8")
+    assert [photo.cutout for photo in read_labels(tmp_path)] == [True, False, False]
+
+
 def test_refuses_a_kind_that_it_does_not_know(folder: Path) -> None:
     with pytest.raises(ValueError, match=r"pond\.jpg: the kind 'plant' is none of animal, human"):
         read_labels(label(folder, "pond.jpg,plant,,a"))

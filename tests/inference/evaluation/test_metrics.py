@@ -8,19 +8,19 @@ from menagerie_inference.evaluation.labels import LabelledPhoto
 from menagerie_inference.evaluation.metrics import (
     Outcome,
     Share,
+    by_target,
     confusion,
     detected_animals,
     recall,
     top,
 )
-from menagerie_inference.evaluation.report import Report
 
 
 def outcome(
     kind: str, predicted: str, *, rank: int | None = None, target: str = "", detected: bool = False
 ) -> Outcome:
     photo = LabelledPhoto(Path(f"{target or kind}.jpg"), kind, (target,) if target else ())
-    return Outcome(photo, predicted, animal_detected=detected, names=("duck", "swan"), rank=rank)
+    return Outcome(photo, predicted, animal_detected=detected, names=("duck", "swan"), rank=rank, score=0.5)
 
 
 OUTCOMES = (
@@ -63,29 +63,7 @@ def test_a_share_of_nothing_is_not_a_number() -> None:
     assert (str(Share(2, 3)), str(Share(0, 0))) == ("0.667", "-")
 
 
-def test_the_report_says_it_all_in_aligned_columns() -> None:
-    assert (
-        str(Report("tiny-v1", Path("photos"), OUTCOMES))
-        == """\
-model        tiny-v1
-photographs  photos
-
-measure                    share  right  n
-labelled animals: top-1    0.333  1      3
-labelled animals: top-5    0.667  2      3
-animals detected           0.750  3      4
-animal predicted animal    0.750  3      4
-human predicted human      0.000  0      1
-vehicle predicted vehicle  -      0      0
-blank predicted blank      0.500  1      2
-
-labelled \\ predicted  animal  human  vehicle  blank  unknown
-animal                3       0      0        1      0
-human                 0       0      0        1      0
-vehicle               0       0      0        0      0
-blank                 0       0      0        1      1
-
-not top-1  accepted  answered
-fish.jpg   fish      duck, swan
-koala.jpg  koala     duck, swan"""
-    )
+def test_only_animals_with_a_target_are_grouped_by_it() -> None:
+    groups = by_target((*OUTCOMES, outcome("animal", "animal", target="duck")))
+    assert list(groups) == ["duck", "fish", "koala"]
+    assert [one.rank for one in groups["duck"]] == [1, None]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from menagerie_inference.evaluation.boxes import mean
+from menagerie_inference.evaluation.composites import COPIES
 from menagerie_inference.evaluation.metrics import detected_animals, recall, top
 from menagerie_inference.evaluation.species import evaluate, predicted_kind
 
@@ -52,11 +55,44 @@ def test_finds_the_animals_and_leaves_scenes_alone(report: Report) -> None:
     assert blanks.part >= blanks.whole - 1
 
 
-def test_the_command_prints_the_report() -> None:
-    command = [sys.executable, "-m", "menagerie_inference.evaluation.species", str(PHOTOS)]
-    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+def test_each_photo_has_the_score_of_its_first_class(report: Report) -> None:
+    assert all(0 < outcome.score <= 1 for outcome in report.outcomes)
+
+
+@pytest.fixture
+def cutouts(tmp_path: Path) -> Path:
+    """A folder with two fish that were taken before plain backgrounds, and two scenes."""
+    for name in ("boarfish.jpg", "spotted_puffer.jpg", "canyon.jpg", "rocket.jpg"):
+        shutil.copy(PHOTOS / name, tmp_path)
+    rows = (
+        "file,kind,target,cutout",
+        "boarfish.jpg,animal,fish,1",
+        "spotted_puffer.jpg,animal,puffer,1",
+        "canyon.jpg,blank,,",
+        "rocket.jpg,blank,,",
+    )
+    (tmp_path / "labels.csv").write_text("\n".join(rows), encoding="utf-8")
+    return tmp_path
+
+
+def test_pasted_animals_are_found_where_they_are(cutouts: Path) -> None:
+    report = asyncio.run(evaluate(cutouts))
+    assert len(report.boxes) == 2 * COPIES
+    found = [one for one in report.boxes if one.found]
+    assert len(found) >= COPIES
+    assert mean([one.overlap for one in found]) > mean([one.baseline for one in found])
+
+
+def test_the_command_prints_the_report_and_draws_the_diagram(cutouts: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "menagerie_inference.evaluation.species", str(cutouts)]
+    diagram = tmp_path / "new" / "reliability.svg"
+    arguments = [*command, "--diagram", str(diagram)]
+    printed = subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
     assert printed.startswith("model        embedded-efflite2")
     assert "labelled animals: top-1" in printed
+    assert "box of 2 cut-outs pasted on 2 scenes" in printed
+    assert printed.endswith(f"reliability diagram  {diagram}\n")
+    assert "2 labelled animals" in diagram.read_text(encoding="utf-8")
 
 
 def test_the_command_names_what_is_missing(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Where in a photo the subject is, from a class activation map."""
+"""Where in a photo the subject is, from a map of where the model sees it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-THRESHOLD: Final = 0.4
-"""The part of the map's maximum from which on a place belongs to the subject."""
+THRESHOLD: Final = 0.1
+"""The part of the map's maximum from which on a place belongs to the subject.
+
+A map is strongest on the parts that tell the class: a higher threshold leaves out the rest of the animal.
+Fitted on animals pasted on scenes, by the mean overlap with where they were pasted.
+"""
 
 _FINER: Final = 8
 """How many times finer the box is placed than the map's cells are."""

@@ -4,10 +4,10 @@
     pip install '.[server,onnx,training]'
     python -m menagerie_inference.training.species.export tests/photos
 
-The argument is a folder of photographs (.jpg) and their labels.csv: the int8 ranges and the temperature are
-fitted on them. Model and manifest are written into the package, beside the taxonomy and the labels, which
-`menagerie_inference.training.species.taxonomy` makes. The same versions of torch, onnx and onnxruntime make
-the same bytes.
+The argument is a folder of photographs (.jpg), their labels.csv and their boxes.csv: the int8 ranges, the
+subject head and the temperature are fitted on them. Model and manifest are written into the package, beside
+the taxonomy and the labels, which `menagerie_inference.training.species.taxonomy` makes. The same versions of
+torch, onnx and onnxruntime make the same bytes.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from menagerie_inference.image import DEFAULT_MAX_PIXELS, InputSpec, decode
 from menagerie_inference.manifest import load_manifest
 from menagerie_inference.training.species.classifier_weights import compress
 from menagerie_inference.training.species.network import INPUTS, OUTPUTS, SIZE, SpeciesNetwork
+from menagerie_inference.training.species.subject_head import attach_subject_head
 from menagerie_inference.training.species.temperature import fit_temperature
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def main() -> None:
         quant_pre_process(exported, prepared)
         quantise(prepared, quantised, photos)
         compress(quantised, MODELS / "species.onnx")
+    attach_subject_head(MODELS / "species.onnx", photos)
     write_manifest(MODELS, temperature=1.0)
     manifest = load_manifest(MODELS / "manifest.toml")
     write_manifest(MODELS, temperature=fit_temperature(manifest, photos))

@@ -48,9 +48,15 @@ def test_cells_that_touch_at_corners_are_not_connected() -> None:
     assert box.left + box.width < 3 / 9
 
 
+def test_a_weaker_side_of_the_subject_belongs_to_it() -> None:
+    strong = locate(blobs((4, 4, 1.0)))
+    box = locate(blobs((4, 4, 1.0), (4, 5, 0.15), (4, 6, 0.15)))
+    assert box.left + box.width > strong.left + strong.width + 1 / 9
+
+
 def test_weak_activity_does_not_widen_the_box() -> None:
     strong = blobs((4, 4, 1.0))
-    assert locate(strong + blobs((4, 8, 0.39))) == locate(strong)
+    assert locate(strong + blobs((4, 8, 0.09))) == locate(strong)
 
 
 @given(maps)

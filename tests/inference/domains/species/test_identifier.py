@@ -68,7 +68,7 @@ async def test_an_animal_s_answer_holds_together(manifest: Manifest) -> None:
     assert result.best_class == result.top_classes[0]
     assert result.best_class.label_raw == result.prediction
     assert result.prediction_score == result.best_class.score > 0.9
-    assert result.model_version == "embedded-efflite2-in1k-cam-v0"
+    assert result.model_version == "embedded-efflite2-in1k-cam-v1"
     assert len(result.top_classes) == 5
     assert not result.failures
     (detection,) = result.detections
@@ -94,7 +94,7 @@ async def test_who_is_on_a_photo_decides() -> None:
     assert [(one.category, one.label_display) for one in astronaut.detections] == [("2", "Human")]
     assert astronaut.prediction_score == astronaut.detections[0].conf >= 0.7
     assert koala.prediction_display_name == "koala"
-    assert koala.model_version == "embedded-efflite2-in1k-cam-v0+ssd-mobilenetv2-oidv4-v0+blazeface-back-v0"
+    assert koala.model_version == "embedded-efflite2-in1k-cam-v1+ssd-mobilenetv2-oidv4-v0+blazeface-back-v0"
 
 
 async def test_callers_at_once_get_their_own_answers(manifest: Manifest) -> None:

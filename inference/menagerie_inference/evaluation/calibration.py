@@ -1,0 +1,76 @@
+"""Tells whether the model is as often right as its scores say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from menagerie_inference.evaluation.metrics import Outcome
+
+BINS: Final = 10
+"""Into how many equal parts the scores from 0 to 1 are split."""
+
+
+@dataclass(frozen=True)
+class Bin:
+    """The labelled animals whose best class has a score of one range."""
+
+    low: float
+    high: float
+    scores: tuple[float, ...]
+    right: int
+    """For how many of them the best class is the animal of the label."""
+
+    @property
+    def size(self) -> int:
+        """How many photographs it holds."""
+        return len(self.scores)
+
+    @property
+    def mean_score(self) -> float:
+        """The mean of its scores; raises `ZeroDivisionError` if it is empty, as `accuracy` does."""
+        return sum(self.scores) / self.size
+
+    @property
+    def accuracy(self) -> float:
+        """The share of its photographs whose best class is right."""
+        return self.right / self.size
+
+
+def reliability(outcomes: Iterable[Outcome]) -> tuple[Bin, ...]:
+    """Sort the animals with a target into `BINS` bins by the score of their best class, lowest first.
+
+    A score on a border belongs to the bin above; 1 belongs to the last.
+    """
+    labelled = [outcome for outcome in outcomes if outcome.photo.targets]
+    return tuple(
+        _bin(place, [outcome for outcome in labelled if _place(outcome.score) == place])
+        for place in range(BINS)
+    )
+
+
+def expected_calibration_error(bins: Sequence[Bin]) -> float:
+    """Average over all photographs how far the accuracy of their bin is from its mean score.
+
+    0 is a model that is right as often as it says. Some tens of photographs only tell a good one from a bad
+    one. Raises `ZeroDivisionError` if there are none. Source: Naeini, Cooper and Hauskrecht 2015, "Obtaining
+    Well Calibrated Probabilities Using Bayesian Binning".
+    """
+    gaps = (one.size * abs(one.accuracy - one.mean_score) for one in bins if one.size)
+    return sum(gaps) / sum(one.size for one in bins)
+
+
+def _place(score: float) -> int:
+    return min(int(score * BINS), BINS - 1)
+
+
+def _bin(place: int, outcomes: Sequence[Outcome]) -> Bin:
+    return Bin(
+        low=place / BINS,
+        high=(place + 1) / BINS,
+        scores=tuple(outcome.score for outcome in outcomes),
+        right=sum(outcome.rank == 1 for outcome in outcomes),
+    )
