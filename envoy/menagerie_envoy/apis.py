@@ -51,6 +51,8 @@ class Api:
     """The largest body of a call whose body is read while it arrives; it bounds every other body, too."""
     prints_defaults: bool = True
     """Whether zeros, empty texts and empty lists are printed."""
+    server_sent_events: frozenset[str] = frozenset()
+    """The methods whose stream a browser reads as events."""
     rate_limited: frozenset[str] = frozenset()
     """The methods that share each caller's budget; none named: all of them."""
     keyless: frozenset[str] = frozenset({"GetHealth", "GetInfo", "GetReadiness"})
@@ -85,6 +87,7 @@ CORAL = Api(
     service="menagerie.coral.v1.CoralService",
     max_request_bytes=MEBIBYTE,
     max_stream_bytes=51 * MEBIBYTE,
+    server_sent_events=frozenset({"WatchStatus"}),
     error_key="error",
     prints_defaults=False,
 )

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from menagerie_envoy.apis import Api
     from menagerie_envoy.edge import Listener, RateLimit
 
-MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+MAX_RESPONSE_BYTES = 192 * 1024 * 1024
+"""A tinted photograph of 40 megapixels is 120 MB at worst, and a third more in base64."""
 
 CORS = "envoy.filters.http.cors"
 RATE_LIMIT = "envoy.filters.http.local_ratelimit"
@@ -69,7 +70,12 @@ def api_filters(api: Api, listener: Listener, descriptors: Path) -> list[Json]:
 
 def front_door_filters(system: Api, descriptors: Path) -> list[Json]:
     """Return the filters of the front door, which leaves to each API's listener what concerns that API."""
-    return [_headers(), _error_filter(system), _transcoder(system, descriptors), _router()]
+    return [
+        _headers(),
+        _error_filter(system),
+        _transcoder(system, descriptors),
+        _router(),
+    ]
 
 
 def _headers() -> Json:
@@ -139,20 +145,33 @@ def _error_filter(api: Api) -> Json:
     return http_filter("lua", default_source_code={"inline_string": source})
 
 
+def events(api: Api, descriptors: Path) -> Json:
+    """Return the transcoder of a route whose answers are server-sent events."""
+    transcoding = _transcoding(api, descriptors)
+    transcoding["print_options"]["stream_sse_style_delimited"] = True
+    return typed("grpc_json_transcoder", **transcoding)
+
+
 def _transcoder(api: Api, descriptors: Path) -> Json:
-    return http_filter(
-        "grpc_json_transcoder",
-        proto_descriptor=str(descriptors),
-        services=[api.service],
-        print_options={
+    return http_filter("grpc_json_transcoder", **_transcoding(api, descriptors))
+
+
+def _transcoding(api: Api, descriptors: Path) -> Json:
+    return {
+        "proto_descriptor": str(descriptors),
+        "services": [api.service],
+        "print_options": {
             "preserve_proto_field_names": True,
             "always_print_primitive_fields": api.prints_defaults,
         },
-        request_validation_options={"reject_unknown_method": True, "reject_unknown_query_parameters": True},
-        convert_grpc_status=True,
-        max_request_body_size=api.max_request_bytes,
-        max_response_body_size=MAX_RESPONSE_BYTES,
-    )
+        "request_validation_options": {
+            "reject_unknown_method": True,
+            "reject_unknown_query_parameters": True,
+        },
+        "convert_grpc_status": True,
+        "max_request_body_size": api.max_request_bytes,
+        "max_response_body_size": MAX_RESPONSE_BYTES,
+    }
 
 
 def _router() -> Json:

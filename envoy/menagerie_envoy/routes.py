@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from menagerie_envoy.clusters import WORKERS
 from menagerie_envoy.edge import ANY
-from menagerie_envoy.filters import BODY_LIMIT, CORS, KEY_CHECK, RATE_LIMIT, TRANSCODER, disabled
+from menagerie_envoy.filters import BODY_LIMIT, CORS, KEY_CHECK, RATE_LIMIT, TRANSCODER, disabled, events
 from menagerie_envoy.pages import page_routes
 from menagerie_envoy.rest import Path, methods_of, paths_of, streamed_methods_of
 from menagerie_envoy.typed import Json, typed
 
 if TYPE_CHECKING:
+    from pathlib import Path as FilePath
+
     from menagerie_envoy.apis import Api
     from menagerie_envoy.edge import Listener
 
@@ -77,12 +79,12 @@ def without(route: Json, *filters: str) -> Json:
     return {**route, "typed_per_filter_config": {name: disabled() for name in filters}}
 
 
-def api_hosts(api: Api, listener: Listener) -> list[Json]:
+def api_hosts(api: Api, listener: Listener, descriptors: FilePath) -> list[Json]:
     """Return the virtual hosts of an API's own listener."""
     host = {
         "name": api.name,
         "domains": list(listener.allowed_hosts),
-        "routes": [*_redirect(listener), *malformed(), *_routes(api, listener)],
+        "routes": [*_redirect(listener), *malformed(), *_routes(api, listener, descriptors)],
         "typed_per_filter_config": {CORS: _cors(listener)},
     }
     if ANY in listener.allowed_hosts:
@@ -92,7 +94,7 @@ def api_hosts(api: Api, listener: Listener) -> list[Json]:
     return [host, {"name": "others", "domains": [ANY], "routes": [refusal]}]
 
 
-def _routes(api: Api, listener: Listener) -> list[Json]:
+def _routes(api: Api, listener: Listener, descriptors: FilePath) -> list[Json]:
     routes = [without(page, TRANSCODER, *_checks(listener)) for page in page_routes(listener.document)]
     # Answered by the filter of CORS, which asks for a route that leads somewhere.
     routes.append(without(to(WORKERS, PREFLIGHT), *_checks(listener)))
@@ -100,7 +102,7 @@ def _routes(api: Api, listener: Listener) -> list[Json]:
     for path in paths_of(api.service):
         unary = [verb for verb, method in path.methods.items() if method not in streamed]
         routes += [_too_long(api, listener, path, verb) for verb in unary if verb in BODIED]
-        routes += [_rest(api, listener, path, method) for method in path.methods]
+        routes += [_rest(api, listener, path, method, descriptors) for method in path.methods]
         routes.append(_wrong_method(listener, path))
     for name in methods_of(api.service):
         grpc = to(WORKERS, {"path": f"/{api.service}/{name}"})
@@ -110,8 +112,12 @@ def _routes(api: Api, listener: Listener) -> list[Json]:
     return [*routes, answer({"prefix": "/"}, 404)]
 
 
-def _rest(api: Api, listener: Listener, path: Path, method: str) -> Json:
-    return without(to(WORKERS, path.match(method)), *_spared(api, listener, path.methods[method]))
+def _rest(api: Api, listener: Listener, path: Path, method: str, descriptors: FilePath) -> Json:
+    name = path.methods[method]
+    route = without(to(WORKERS, path.match(method)), *_spared(api, listener, name))
+    if name in api.server_sent_events:
+        route["typed_per_filter_config"][TRANSCODER] = events(api, descriptors)
+    return route
 
 
 def _too_long(api: Api, listener: Listener, path: Path, method: str) -> Json:

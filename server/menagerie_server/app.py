@@ -6,8 +6,9 @@ import asyncio
 import gc
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import grpc
 import structlog
@@ -17,34 +18,44 @@ from grpc_health.v1.health import aio as health
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_reflection.v1alpha import reflection
 
+from menagerie.coral.v1 import coral_pb2_grpc
 from menagerie.species.v1 import species_pb2_grpc
 from menagerie.system.v1 import system_pb2_grpc
-from menagerie_envoy.apis import APIS, CORAL, MUZZLE, NSFW, SPECIES, SYSTEM, WHALES
+from menagerie_envoy.apis import APIS, CORAL, SPECIES, SYSTEM
 from menagerie_inference.batching import BatchPolicy
+from menagerie_inference.domains.coral import CoralClassifier
 from menagerie_inference.domains.people import PeopleFinder
 from menagerie_inference.domains.species import SpeciesIdentifier
 from menagerie_inference.engine.local import LocalEngine
 from menagerie_inference.image import ImageDecoder
 from menagerie_inference.registry import Registry
 from menagerie_server.api_keys import ApiKeys
+from menagerie_server.coral.judging import Judging
 from menagerie_server.gemini.analyzer import GeminiAnalyzer
 from menagerie_server.gemini.options import GeminiOptions
 from menagerie_server.interceptors import interceptors
+from menagerie_server.jobs.jobs import CONNECTIONS, Jobs
 from menagerie_server.loading import Loading
 from menagerie_server.logs import configure_logs
 from menagerie_server.metrics import batch_observer
 from menagerie_server.services.authorization import AuthorizationService, add_authorization_service
+from menagerie_server.services.coral import CoralService
 from menagerie_server.services.species import SpeciesService
 from menagerie_server.services.system import SystemService
 from menagerie_server.services.unserved import add_unserved
+from menagerie_server.store.objects import Objects, default_url
+from menagerie_server.store.pool import Database
 
 if TYPE_CHECKING:
     from menagerie_envoy import Api
+    from menagerie_inference.engine import Model
     from menagerie_server.api_settings import SpeciesSettings
     from menagerie_server.settings import Settings
 
-UNSERVED = (WHALES, CORAL, NSFW, MUZZLE)
-"""The APIs whose contract is there, and whose models are not yet."""
+T = TypeVar("T")
+
+SERVED = (SPECIES, CORAL)
+"""The APIs whose service is there, for a profile that has their models; the others' contract is, alone."""
 
 MESSAGE_OVERHEAD = 64 * 1024
 """What a message may hold beside the largest body that Envoy lets through."""
@@ -60,6 +71,13 @@ def run_worker(settings: Settings, index: int) -> None:
     asyncio.run(Worker(settings, index).run())
 
 
+class Store(NamedTuple):
+    """What outlives a call."""
+
+    jobs: Jobs
+    objects: Objects
+
+
 class Worker:
     """One server process: a gRPC server, the domains behind it, and the models behind those."""
 
@@ -68,7 +86,10 @@ class Worker:
         self._port = settings.grpc_port + index
         self._cores = max(1, (os.cpu_count() or 1) // settings.workers)
         self._health = health.HealthServicer()
+        self._registry = Registry.for_profile(settings.profile)
         self._species: Loading[SpeciesIdentifier] = Loading(SPECIES.name)
+        self._coral: Loading[CoralClassifier] = Loading(CORAL.name)
+        self._served = [api for api in SERVED if api.name in self._registry.roles()]
 
     async def run(self) -> None:
         """Serve, load the models while already serving, and stop at SIGTERM."""
@@ -83,9 +104,13 @@ class Worker:
             gemini = _gemini(self._settings.species, decoder)
             if gemini is not None:
                 await stack.enter_async_context(gemini)
-            server = await self._start(await self._trace(stack), gemini)
-            stack.push_async_callback(self._stop, server)
-            await self._load(engine, decoder)
+            store = await self._open_store(stack) if CORAL in self._served else None
+            server = await self._start(await self._trace(stack), gemini, store)
+            stack.push_async_callback(self._stop, server, store)
+            await self._load_species(engine, decoder)
+            if store is not None:
+                await self._load_coral(engine, store)
+                store.jobs.work()
             # What is there now stays until the end: the garbage collector need not look at it again.
             gc.freeze()
             await stopped.wait()
@@ -101,17 +126,47 @@ class Worker:
         stack.push_async_callback(asyncio.to_thread, tracing.stop)
         return (tracing.interceptor(),)
 
-    async def _load(self, engine: LocalEngine, decoder: ImageDecoder) -> None:
-        registry = Registry.for_profile(self._settings.profile)
-        people = await PeopleFinder.load(registry, engine)
-        model = await engine.load(await asyncio.to_thread(registry.manifest_for, SPECIES.name))
+    async def _open_store(self, stack: AsyncExitStack) -> Store:
+        settings = self._settings
+        objects = Objects(settings.object_store_url or default_url(settings.data_dir))
+        if settings.database_url is None:
+            raise ValueError("a worker is told of its database by whoever starts it")
+        connections = settings.database_connections_per_worker - CONNECTIONS
+        database = await stack.enter_async_context(Database(settings.database_url, connections=connections))
+        jobs = Jobs(
+            settings.database_url,
+            database,
+            objects,
+            concurrency=settings.jobs_per_worker,
+            retention_seconds=settings.job_retention_hours * 3600,
+        )
+        return Store(await stack.enter_async_context(jobs), objects)
+
+    async def _load_coral(self, engine: LocalEngine, store: Store) -> None:
+        model = await engine.load(await asyncio.to_thread(self._registry.manifest_for, CORAL.name))
+        # A thread for each job that runs: opening and drawing a photograph takes seconds, and its memory.
+        threads = ThreadPoolExecutor(self._settings.jobs_per_worker, thread_name_prefix=CORAL.name)
+        classifier = CoralClassifier(model, threads)
+        store.jobs.register(CORAL.name, Judging(classifier, store.objects).run)
+        await self._finish(CORAL, self._coral, classifier, model)
+
+    async def _finish(self, api: Api, loading: Loading[T], part: T, model: Model) -> None:
+        loading.finish(part)
+        await self._health.set(api.service, HealthCheckResponse.SERVING)
+        _log.info("ready", api=api.name, model=model.manifest.name, device=model.device)
+
+    async def _load_species(self, engine: LocalEngine, decoder: ImageDecoder) -> None:
+        people = await PeopleFinder.load(self._registry, engine)
+        model = await engine.load(await asyncio.to_thread(self._registry.manifest_for, SPECIES.name))
         # It reads the taxonomy, which takes longer than the event loop may be held.
-        self._species.finish(await asyncio.to_thread(SpeciesIdentifier, model, decoder, people))
-        await self._health.set(SPECIES.service, HealthCheckResponse.SERVING)
-        _log.info("ready", api=SPECIES.name, model=model.manifest.name, device=model.device)
+        identifier = await asyncio.to_thread(SpeciesIdentifier, model, decoder, people)
+        await self._finish(SPECIES, self._species, identifier, model)
 
     async def _start(
-        self, outermost: tuple[grpc.aio.ServerInterceptor, ...], gemini: GeminiAnalyzer | None
+        self,
+        outermost: tuple[grpc.aio.ServerInterceptor, ...],
+        gemini: GeminiAnalyzer | None,
+        store: Store | None,
     ) -> grpc.aio.Server:
         settings = self._settings
         keys = _api_keys(settings)
@@ -119,22 +174,30 @@ class Worker:
         server = grpc.aio.server(interceptors=(*outermost, *ours), options=_options())
         species = SpeciesService(self._species, gemini, docs_served=settings.species.api_docs)
         species_pb2_grpc.add_SpeciesServiceServicer_to_server(species, server)
-        system_pb2_grpc.add_SystemServiceServicer_to_server(SystemService((self._species,)), server)
-        for api in UNSERVED:
-            add_unserved(api, server)
+        if store is not None:
+            coral = CoralService(store.jobs, store.objects)
+            coral_pb2_grpc.add_CoralServiceServicer_to_server(coral, server)
+        loading = [one for one in (self._species, self._coral) if one.name in self._registry.roles()]
+        system_pb2_grpc.add_SystemServiceServicer_to_server(SystemService(loading), server)
+        for api in APIS:
+            if api not in self._served:
+                add_unserved(api, server)
         add_authorization_service(AuthorizationService({api.name: of for api, of in keys.items()}), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         services = (api.service for api in (*APIS, SYSTEM))
         reflection.enable_server_reflection((*services, HEALTH_SERVICE, reflection.SERVICE_NAME), server)
-        await self._health.set(SPECIES.service, HealthCheckResponse.NOT_SERVING)
+        for api in self._served:
+            await self._health.set(api.service, HealthCheckResponse.NOT_SERVING)
         server.add_insecure_port(f"{settings.grpc_host}:{self._port}")
         await server.start()
         _log.info("serving", port=self._port)
         return server
 
-    async def _stop(self, server: grpc.aio.Server) -> None:
-        """Tell health checks first, then finish the calls that run."""
+    async def _stop(self, server: grpc.aio.Server, store: Store | None) -> None:
+        """Tell health checks first, and watchers of jobs, who would stay; then finish the calls that run."""
         await self._health.enter_graceful_shutdown()
+        if store is not None:
+            store.jobs.hand_back()
         await server.stop(self._settings.drain_seconds)
 
 

@@ -18,6 +18,7 @@ from menagerie_inference.errors import (
     ModelUnavailable,
     Overloaded,
 )
+from menagerie_server.jobs.errors import JobNotFound
 from menagerie_server.store.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -45,6 +46,20 @@ class MissingField(ApiError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"Field required: {name}")
+
+
+class RequestTooLarge(ApiError):
+    """Raised when a request has more bytes than its API's document allows."""
+
+    def __init__(self) -> None:
+        super().__init__("The request is too large.")
+
+
+class JobNotCompleted(ApiError):
+    """Raised when a result is asked for that is not there yet, or never will be."""
+
+    def __init__(self) -> None:
+        super().__init__("Job not completed")
 
 
 class InvalidApiKey(ApiError):
@@ -124,6 +139,9 @@ WIRE_ERRORS: Mapping[type[Exception], WireError] = MappingProxyType(
         ImageUnreadable: WireError(_Code.INVALID_ARGUMENT, "IMAGE_UNREADABLE", 400, UNREADABLE),
         ImageDamaged: WireError(_Code.INVALID_ARGUMENT, "IMAGE_DAMAGED", 400, DAMAGED),
         ImageTooLarge: WireError(_Code.INVALID_ARGUMENT, "IMAGE_TOO_LARGE", 400),
+        RequestTooLarge: WireError(_Code.INVALID_ARGUMENT, "REQUEST_TOO_LARGE", 413),
+        JobNotFound: WireError(_Code.NOT_FOUND, "JOB_NOT_FOUND", 404),
+        JobNotCompleted: WireError(_Code.FAILED_PRECONDITION, "JOB_NOT_COMPLETED", 409),
         InvalidApiKey: WireError(_Code.UNAUTHENTICATED, "INVALID_API_KEY", 401),
         Overloaded: WireError(_Code.RESOURCE_EXHAUSTED, "OVERLOADED", 429, BUSY, retry_seconds=1),
         DeadlineExceeded: WireError(_Code.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", 504, TOO_LATE),

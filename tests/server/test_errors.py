@@ -12,11 +12,12 @@ from menagerie_server.errors import INTERNAL, WIRE_ERRORS, ApiError, wire_error
 
 # The canonical HTTP status of each code, from google/rpc/code.proto; ours differ only where a document does.
 CANONICAL = {
-    grpc.StatusCode.INVALID_ARGUMENT: {400, 422},
+    grpc.StatusCode.INVALID_ARGUMENT: {400, 413, 422},
+    grpc.StatusCode.NOT_FOUND: {404},
     grpc.StatusCode.UNAUTHENTICATED: {401},
     grpc.StatusCode.RESOURCE_EXHAUSTED: {429},
     grpc.StatusCode.DEADLINE_EXCEEDED: {504},
-    grpc.StatusCode.FAILED_PRECONDITION: {500},
+    grpc.StatusCode.FAILED_PRECONDITION: {409, 500},
     grpc.StatusCode.UNAVAILABLE: {502, 503},
     grpc.StatusCode.UNIMPLEMENTED: {501},
     grpc.StatusCode.INTERNAL: {500},

@@ -3,5 +3,6 @@
 from menagerie_inference.domains.coral.classifier import CoralClassifier
 from menagerie_inference.domains.coral.photo import MAX_PIXELS
 from menagerie_inference.domains.coral.result import BLEACHED, HEALTHY, ChunkResult, Summary
+from menagerie_inference.domains.coral.tiling import Grid
 
-__all__ = ["BLEACHED", "HEALTHY", "MAX_PIXELS", "ChunkResult", "CoralClassifier", "Summary"]
+__all__ = ["BLEACHED", "HEALTHY", "MAX_PIXELS", "ChunkResult", "CoralClassifier", "Grid", "Summary"]

@@ -1,0 +1,1 @@
+"""Coral's photographs on their way to a result: the upload, and the job that judges them."""

@@ -1,0 +1,183 @@
+"""Coral's jobs, over gRPC and REST: from an upload to its result, and what is refused on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+from typing import TYPE_CHECKING
+
+import grpc
+import httpx
+import pytest
+from PIL import Image
+from tests.contract.cases.case import matches
+from tests.contract.cases.coral import CASES
+from tests.support import images
+from tests.support.folders import open_folder
+from tests.support.photos import FOLDER
+from tests.support.redness import write_profile
+from tests.support.server import running_server
+
+from menagerie.coral.v1 import coral_pb2 as pb
+from menagerie.coral.v1 import coral_pb2_grpc
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from tests.contract.cases.case import Case
+    from tests.support.server import RunningServer
+
+    from menagerie.coral.v1.coral_pb2_grpc import CoralServiceAsyncStub
+
+PHOTO = (FOLDER / "swallowtail_seaperch.jpg").read_bytes()
+"""320 by 214 pixels: two chunks side by side."""
+MEBIBYTE = 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RunningServer]:
+    """A server with a coral model of ours: none is embedded yet."""
+    with open_folder() as folder:
+        profile = str(write_profile(folder / "models"))
+        with running_server(folder / "data", workers=1, MENAGERIE_PROFILE=profile) as server:
+            yield server
+
+
+@pytest.fixture
+def stub(channel: grpc.aio.Channel) -> CoralServiceAsyncStub:
+    return coral_pb2_grpc.CoralServiceStub(channel)
+
+
+@pytest.fixture
+def client(server: RunningServer) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.api("coral"), timeout=30) as client:
+        yield client
+
+
+async def pieces(content: bytes, size: int = 1000) -> AsyncIterator[pb.ClassifyRequest]:
+    for start in range(0, len(content), size):
+        yield pb.ClassifyRequest(image=content[start : start + size])
+
+
+async def completed(stub: CoralServiceAsyncStub, content: bytes) -> str:
+    """Classify a photograph, watch its job until it has ended, and return its id."""
+    job_id = str((await stub.Classify(pieces(content))).job_id)
+    statuses = [status async for status in stub.WatchStatus(pb.WatchStatusRequest(job_id=job_id))]
+    assert statuses[-1].status in {"completed", "error"}
+    return job_id
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_documented_request_is_answered_as_documented(client: httpx.Client, case: Case) -> None:
+    response = case.send(client)
+    assert response.status_code == case.expected.status
+    assert matches(case.expected.body, response.json())
+
+
+async def test_a_watched_job_goes_from_its_start_to_its_end(stub: CoralServiceAsyncStub) -> None:
+    job_id = str((await stub.Classify(pieces(PHOTO))).job_id)
+    told = [status async for status in stub.WatchStatus(pb.WatchStatusRequest(job_id=job_id))]
+    order = [("queued", "processing", "completed").index(status.status) for status in told]
+    assert order == sorted(order)
+    assert all(s.remaining_chunks == s.total_chunks - s.completed_chunks for s in told)
+    last = told[-1]
+    assert (last.status, last.progress, last.summary.total_chunks) == ("completed", "2/2", 2)
+    assert last.summary.bleached_chunks + last.summary.healthy_chunks == 2
+
+
+async def test_the_result_is_the_photograph_tinted(stub: CoralServiceAsyncStub) -> None:
+    job_id = await completed(stub, PHOTO)
+    status = await stub.GetStatus(pb.GetStatusRequest(job_id=job_id))
+    download = stub.DownloadResultImage(pb.DownloadResultImageRequest(job_id=job_id))
+    file = b"".join([part.image.data async for part in download])
+    assert status.result_image == f"data:image/png;base64,{base64.b64encode(file).decode()}"
+    with Image.open(io.BytesIO(file)) as tinted, Image.open(io.BytesIO(PHOTO)) as photo:
+        assert (tinted.format, tinted.mode, tinted.size) == ("PNG", "RGB", photo.size)
+    brief = await stub.GetStatus(pb.GetStatusRequest(job_id=job_id, omit_result=True))
+    assert not brief.HasField("result_image")
+    assert len(brief.chunks) == 0
+    assert brief.summary == status.summary
+
+
+async def test_a_job_of_no_image_says_so(stub: CoralServiceAsyncStub) -> None:
+    job_id = await completed(stub, b"not an image")
+    status = await stub.GetStatus(pb.GetStatusRequest(job_id=job_id))
+    assert (status.status, status.error) == ("error", "The image is in no format that can be read.")
+    assert not status.HasField("summary")
+
+
+async def test_an_image_of_too_many_pixels_is_never_decoded(stub: CoralServiceAsyncStub) -> None:
+    job_id = await completed(stub, images.png_of(20_000, 20_000))
+    status = await stub.GetStatus(pb.GetStatusRequest(job_id=job_id))
+    assert status.status == "error"
+    assert "pixels" in status.error
+
+
+async def test_a_result_that_is_not_there_cannot_be_downloaded(stub: CoralServiceAsyncStub) -> None:
+    job_id = await completed(stub, b"not an image")
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        [part async for part in stub.DownloadResultImage(pb.DownloadResultImageRequest(job_id=job_id))]
+    assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert refused.value.details() == "Job not completed"
+
+
+async def test_a_cancelled_job_ends_its_watch(stub: CoralServiceAsyncStub) -> None:
+    job_id = str((await stub.Classify(pieces(images.encode(Image.new("RGB", (6000, 6000)), "PNG")))).job_id)
+    watch = aiter(stub.WatchStatus(pb.WatchStatusRequest(job_id=job_id)))
+    await anext(watch)
+    await stub.CancelJob(pb.CancelJobRequest(job_id=job_id))
+    told = [status async for status in watch]
+    assert (told[-1].status, told[-1].error) == ("error", "Job not found")
+    with pytest.raises(grpc.aio.AioRpcError) as gone:
+        await stub.GetStatus(pb.GetStatusRequest(job_id=job_id))
+    assert gone.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_a_browser_reads_events(client: httpx.Client) -> None:
+    upload = {"image": ("reef.jpg", PHOTO, "image/jpeg")}
+    job_id = client.post("/V1/api/classify", files=upload).json()["job_id"]
+    with client.stream("GET", f"/V1/api/status/{job_id}/events") as response:
+        assert response.headers["content-type"] == "text/event-stream"
+        events = [json.loads(line.removeprefix("data: ")) for line in response.iter_lines() if line]
+    assert events[-1]["status"] == "completed"
+    assert events[-1].keys() == {
+        "status",
+        "completed_chunks",
+        "total_chunks",
+        "remaining_chunks",
+        "progress",
+        "summary",
+    }
+    image = client.get(f"/V1/api/status/{job_id}/image")
+    assert image.headers["content-type"] == "image/png"
+    result_image = client.get(f"/V1/api/status/{job_id}").json()["result_image"]
+    assert result_image.partition(",")[2] == base64.b64encode(image.content).decode()
+
+
+def test_an_unknown_job_has_no_events(client: httpx.Client) -> None:
+    response = client.get("/V1/api/status/1052/events")
+    assert (response.status_code, response.json()) == (404, {"error": "Job not found"})
+
+
+def test_fifty_megabytes_are_enough_and_one_byte_more_is_not(client: httpx.Client) -> None:
+    fits = client.post("/V1/api/classify", files={"image": ("a.jpg", bytes(50 * MEBIBYTE), "image/jpeg")})
+    assert (fits.status_code, fits.json().keys()) == (200, {"job_id"})
+    over = client.post("/V1/api/classify", files={"image": ("a.jpg", bytes(50 * MEBIBYTE + 1), "image/jpeg")})
+    assert (over.status_code, over.json()) == (413, {"error": "The request is too large."})
+
+
+def test_a_form_without_an_images_name_is_refused(client: httpx.Client) -> None:
+    body = b'--b\r\ncontent-disposition: form-data; name="image"; filename=""\r\n\r\nx\r\n--b--\r\n'
+    headers = {"content-type": "multipart/form-data; boundary=b"}
+    refused = client.post("/V1/api/classify", content=body, headers=headers)
+    assert (refused.status_code, refused.json()) == (400, {"error": "No filename"})
+
+
+async def test_jobs_side_by_side_keep_apart(stub: CoralServiceAsyncStub) -> None:
+    sizes = [(100, 100), (245, 100), (500, 300), (244, 488)]
+    photos = [images.encode(Image.new("RGB", size, "coral"), "PNG") for size in sizes]
+    ids = await asyncio.gather(*(completed(stub, photo) for photo in photos))
+    totals = [(await stub.GetStatus(pb.GetStatusRequest(job_id=job_id))).total_chunks for job_id in ids]
+    assert totals == [1, 2, 6, 2]
