@@ -141,6 +141,25 @@ def test_a_body_that_is_too_large_is_refused_by_its_announced_length(
 
 
 @pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("whales", "/v1/predict-single"),
+        ("species", "/uploadfile/"),
+        ("nsfw", "/predict/urls"),
+        ("muzzle", "/predict"),
+    ],
+)
+def test_a_body_that_stops_half_way(server: RunningServer, name: str, path: str) -> None:
+    fields = "host: localhost\r\ncontent-type: application/json\r\ncontent-length: 100"
+    head = f"POST {path} HTTP/1.1\r\n{fields}\r\n\r\n{{"
+    with socket.create_connection(("127.0.0.1", server.ports[name]), timeout=20) as connection:
+        connection.sendall(head.encode())
+        answer = connection.recv(65536).decode()
+    assert answer.startswith("HTTP/1.1 408 ")
+    assert f'{{"{APIS[name].key}":"The request did not arrive in time."}}' in answer
+
+
+@pytest.mark.parametrize(
     ("name", "path", "body"),
     [
         ("nsfw", "/predict/urls", "{not json"),
