@@ -30,7 +30,7 @@ ACCESS_LOG = {
     "trace_id": "%TRACE_ID%",
     "listener": "%FILTER_CHAIN_NAME%",
     "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
-    "method": "%REQ(:METHOD)%",
+    "method": "%REQ(X-ENVOY-ORIGINAL-METHOD?:METHOD)%",
     "path": "%PATH(NQ)%",
     "protocol": "%PROTOCOL%",
     "status": "%RESPONSE_CODE%",

@@ -159,6 +159,12 @@ def test_a_body_that_stops_half_way(server: RunningServer, name: str, path: str)
     assert f'{{"{APIS[name].key}":"The request did not arrive in time."}}' in answer
 
 
+@each_api
+def test_a_deadline_that_has_passed(client: httpx.Client, name: str) -> None:
+    response = client.get(APIS[name].health, headers={"grpc-timeout": "1n"})
+    check(response, APIS[name], 504, "The deadline passed before the answer was ready.")
+
+
 @pytest.mark.parametrize(
     ("name", "path", "body"),
     [
