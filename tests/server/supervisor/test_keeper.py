@@ -85,8 +85,9 @@ async def test_a_program_that_is_not_there(lock: int) -> None:
 
 async def test_a_stop_lets_a_child_finish(tmp_path: Path, lock: int, established: asyncio.Event) -> None:
     log = tmp_path / "log"
-    script = f"trap 'echo finished >> {log}; exit' INT; echo started >> {log}; while :; do :; done"
-    program = shell(script, lock, stop_signal=signal.SIGINT)
+    script = f"trap 'echo finished >> {log}; exit' USR1; echo started >> {log}; while :; do :; done"
+    # A shell that was itself started in the background cannot trap an interrupt.
+    program = shell(script, lock, stop_signal=signal.SIGUSR1)
     async with kept_running([program], established=established, grace=Grace(30)):
         await until_written(log, "started")
 
