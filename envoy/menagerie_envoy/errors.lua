@@ -6,6 +6,9 @@
 
 local GRPC_HEADERS = { "grpc-status", "grpc-message", "grpc-status-details-bin", "grpc-accept-encoding", "grpc-encoding" }
 
+-- What gRPC itself says where it notices a deadline before the service does; callers get one text for both.
+local TEXTS = { ['"Deadline Exceeded"'] = '"The deadline passed before the answer was ready."' }
+
 local function remove_grpc_headers(headers)
   for _, name in ipairs(GRPC_HEADERS) do
     headers:remove(name)
@@ -40,6 +43,7 @@ local function shape_error(handle)
   if body == nil then return end
   local message, rest = split_status(body:getBytes(0, body:length()))
   if message == nil then return end              -- Envoy's own reply has its shape already
+  message = TEXTS[message] or message
   local headers = handle:headers()               -- the handle from before body() is dead
   local status = rest:match('"http_status":"([45]%d%d)"')
   local seconds = rest:match('"retry_?[dD]elay":"(%d+)')
