@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Self
 
 import platformdirs
-from pydantic import AnyHttpUrl, Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import AnyHttpUrl, Field, PositiveFloat, PositiveInt, field_validator, model_validator
 from pydantic.fields import FieldInfo  # noqa: TC002 - pydantic reads the annotations of its sources
 from pydantic_settings import (
     BaseSettings,
@@ -113,6 +114,13 @@ class Settings(BaseSettings):
         if url is not None and find_spec("opentelemetry") is None:
             raise ValueError("traces need an extra: pip install 'menagerie-vision[tracing]'")
         return url
+
+    @model_validator(mode="after")
+    def _check_tls(self) -> Self:
+        # One alone would leave every listener in the clear, and nobody would be told.
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key are set together")
+        return self
 
     @classmethod
     def settings_customise_sources(

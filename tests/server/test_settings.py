@@ -61,6 +61,13 @@ def test_traces_without_their_extra_are_refused(monkeypatch: pytest.MonkeyPatch)
         Settings(trace_collector_url=AnyHttpUrl("http://localhost:4317"))
 
 
+@pytest.mark.parametrize("name", ["tls_certificate", "tls_key"])
+def test_half_of_a_certificate_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"MENAGERIE_{name.upper()}", "file.pem")
+    with pytest.raises(ValidationError, match="set together"):
+        Settings()
+
+
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Settings().workers = 2
