@@ -22,7 +22,6 @@ from menagerie.coral.v1 import coral_pb2_grpc
 from menagerie.species.v1 import species_pb2_grpc
 from menagerie.system.v1 import system_pb2_grpc
 from menagerie_envoy.apis import APIS, CORAL, SPECIES, SYSTEM
-from menagerie_inference.batching import BatchPolicy
 from menagerie_inference.domains.coral import CoralClassifier
 from menagerie_inference.domains.people import PeopleFinder
 from menagerie_inference.domains.species import SpeciesIdentifier
@@ -97,9 +96,7 @@ class Worker:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
         async with AsyncExitStack() as stack:
             decoder = await stack.enter_async_context(ImageDecoder(threads=self._cores))
-            # One instance a core, one thread each: two runs side by side beat one run on two cores.
-            policy = BatchPolicy(instances=self._cores)
-            engine = LocalEngine(policy, cores=self._cores, observe=batch_observer)
+            engine = LocalEngine(cores=self._cores, observe=batch_observer)
             await stack.enter_async_context(engine)
             gemini = _gemini(self._settings.species, decoder)
             if gemini is not None:

@@ -15,6 +15,8 @@ from menagerie_inference.batching.statistics import BatchObserver, BatchReport, 
 from menagerie_inference.errors import ModelUnavailable
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -30,10 +32,17 @@ class Batcher:
     """
 
     def __init__(
-        self, run: Run, policy: BatchPolicy | None = None, *, observer: BatchObserver | None = None
+        self,
+        run: Run,
+        policy: BatchPolicy | None = None,
+        *,
+        threads: Executor | None = None,
+        observer: BatchObserver | None = None,
     ) -> None:
+        """Run batches in `threads`, which others may use, too; by default in threads of its own."""
         self._run = run
         self._policy = policy or BatchPolicy()
+        self._shared_threads = threads
         self._observer = observer
         self._statistics = BatchStatistics()
         self._queue = BatchQueue(self._policy, self._statistics)
@@ -42,7 +51,8 @@ class Batcher:
         self._open = False
 
     async def __aenter__(self) -> Self:
-        self._threads = ThreadPoolExecutor(self._policy.instances, thread_name_prefix="batch")
+        own = ThreadPoolExecutor(self._policy.instances, thread_name_prefix="batch")
+        self._own_threads, self._threads = own, self._shared_threads or own
         self._workers = asyncio.create_task(self._work_together())
         self._open = True
         return self
@@ -52,7 +62,7 @@ class Batcher:
         try:
             await self._workers
         finally:
-            await asyncio.to_thread(self._threads.shutdown)
+            await asyncio.to_thread(self._own_threads.shutdown)
 
     def statistics(self) -> BatchStatistics:
         """Give a copy of the counts, as of now."""
@@ -127,11 +137,11 @@ class Batcher:
                 await self._changed.wait()
 
     async def _serve(self, batch: list[Item]) -> None:
-        loop = asyncio.get_running_loop()
-        images, start = self._begin(batch), loop.time()
-        await self._answer(batch)
+        images = self._begin(batch)
+        start = await self._answer(batch)
         if self._observer is not None:
-            self._observer(BatchReport(images, start - batch[0].arrival, loop.time() - start))
+            now = asyncio.get_running_loop().time()
+            self._observer(BatchReport(images, start - batch[0].arrival, now - start))
 
     def _begin(self, batch: list[Item]) -> int:
         images = sum(len(item.images) for item in batch)
@@ -141,18 +151,28 @@ class Batcher:
         self._statistics.last_batch = images
         return images
 
-    async def _answer(self, batch: list[Item]) -> None:
-        """Run a batch and hand out its results; if the model fails, run each item by itself."""
-        work = asyncio.get_running_loop().run_in_executor(
-            self._threads, run_together, self._run, [item.images for item in batch]
-        )
+    async def _answer(self, batch: list[Item]) -> float:
+        """Run a batch and hand out its results; if the model fails, run each item by itself.
+
+        Gives the time at which a thread began.
+        """
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+
+        def work_in_thread() -> list[Outputs]:
+            nonlocal start
+            start = loop.time()
+            return run_together(self._run, [item.images for item in batch])
+
+        work = loop.run_in_executor(self._threads, work_in_thread)
         await asyncio.wait([work])
         error = work.exception()
         if error is not None and len(batch) > 1:
             await self._answer_one_by_one(batch, error)
-            return
+            return start
         for position, item in enumerate(batch):
             self._settle(item, error or work.result()[position])
+        return start
 
     async def _answer_one_by_one(self, batch: list[Item], error: BaseException) -> None:
         for item in batch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,15 @@ class BatchPolicy:
 
     instances: int = 1
     """Batches that run at once, each in its own thread."""
+
+    @classmethod
+    def for_device(cls, device: str, cores: int) -> Self:
+        """Give what suits a device: batches on a GPU, and one image at a time on each core of a CPU.
+
+        On two cores, runs of 8 images took EfficientNet-Lite2 1.1 times, and small face and person detectors
+        1.2 to 1.9 times as long for each image as runs of one: what a layer leaves no longer fits the caches.
+        """
+        return cls() if device == "cuda" else cls(max_batch=1, instances=cores)
 
     def __post_init__(self) -> None:
         if not 1 <= self.max_batch <= self.max_queue or self.instances < 1 or self.max_queue_delay_ms < 0:

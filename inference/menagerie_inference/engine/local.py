@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
 
@@ -45,8 +46,9 @@ class LocalModel:
 class LocalEngine:
     """Loads models into this process; an async context manager that closes them when it is left.
 
-    `cores` are shared by the `policy.instances` batches of a model that run at once; by default they are all
-    that the process may use. `observe` is asked once for each model what is to be told of its batches.
+    All models share `cores` threads, by default as many as the process has cores: more runs at once than
+    cores take each other's caches. `policy` is by default what suits the device on which each model runs.
+    `observe` is asked once for each model what is to be told of its batches.
     """
 
     def __init__(
@@ -56,14 +58,16 @@ class LocalEngine:
         cores: int | None = None,
         observe: Callable[[Manifest], BatchObserver] | None = None,
     ) -> None:
-        self._policy = policy or BatchPolicy()
-        self._threads = max(1, (cores or len(os.sched_getaffinity(0))) // self._policy.instances)
+        self._policy = policy
+        self._cores = cores or len(os.sched_getaffinity(0))
         self._observe = observe
         self._readiness: dict[str, bool] = {}
         self._stack = AsyncExitStack()
         self._open = False
 
     async def __aenter__(self) -> Self:
+        self._threads = ThreadPoolExecutor(self._cores, thread_name_prefix="batch")
+        self._stack.push_async_callback(asyncio.to_thread, self._threads.shutdown)
         self._open = True
         return self
 
@@ -82,9 +86,8 @@ class LocalEngine:
         Raises `ManifestError` as `load_backend()` does, and `ModelUnavailable` if the engine is closed.
         """
         self._readiness.setdefault(manifest.role, False)
-        backend = await asyncio.to_thread(
-            load_backend, manifest, threads=self._threads, usual_batch=self._policy.max_batch
-        )
+        # A thread for each run: two runs side by side beat one run on two cores.
+        backend = await asyncio.to_thread(load_backend, manifest, threads=1)
         if not self._open:
             backend.close()
             raise ModelUnavailable(f"{manifest.identity}: the engine is closed")
@@ -95,5 +98,6 @@ class LocalEngine:
     async def _serve(self, manifest: Manifest, backend: Backend) -> LocalModel:
         self._stack.callback(backend.close)
         observer = self._observe(manifest) if self._observe else None
-        batcher = Batcher(backend.run, self._policy, observer=observer)
+        policy = self._policy or BatchPolicy.for_device(backend.device, self._cores)
+        batcher = Batcher(backend.run, policy, threads=self._threads, observer=observer)
         return LocalModel(manifest, backend, await self._stack.enter_async_context(batcher))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from .conftest import Model
 
 HANG = 20.0
+WAIT = 0.2
+"""Seconds: long beside a run of the model here, which takes microseconds."""
 
 
 def images(count: int, value: int = 1, side: int = 2) -> NDArray[np.uint8]:
@@ -241,6 +244,34 @@ async def test_instances_run_at_the_same_time() -> None:
     async with Batcher(run, BatchPolicy(max_batch=1, instances=3)) as batcher:
         answers = await asyncio.gather(*start(batcher, *(images(1, value) for value in range(3))))
     assert [answer["same"].max() for answer in answers] == [0, 1, 2]
+
+
+async def test_batchers_that_share_threads_never_run_more_than_those_at_once(model: Model) -> None:
+    model.hold()
+    policy = BatchPolicy(max_batch=1, instances=2)
+    reports: list[BatchReport] = []
+    with ThreadPoolExecutor(2) as threads:
+        async with (
+            Batcher(model, policy, threads=threads) as one,
+            Batcher(model, policy, threads=threads, observer=reports.append) as other,
+        ):
+            first = start(one, images(1), images(1))
+            await model.entered()
+            await model.entered()
+            second = start(other, images(1))
+            await asyncio.sleep(WAIT)
+            assert len(model.batches) == 2
+            model.free()
+            await asyncio.gather(*first, *second)
+        assert len(model.batches) == 3
+    assert reports[0].queue_seconds >= WAIT > reports[0].inference_seconds
+
+
+async def test_shared_threads_outlive_a_batcher(model: Model) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        for _ in range(2):
+            async with Batcher(model, threads=threads) as batcher:
+                await batcher.submit(images(1))
 
 
 async def test_closing_finishes_what_runs_and_fails_what_waits(model: Model) -> None:

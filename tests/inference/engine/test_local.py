@@ -96,7 +96,7 @@ async def test_each_models_batches_are_told_to_its_own_observer(manifest: Manife
     def observe(manifest: Manifest) -> BatchObserver:
         return lambda report: told.append((manifest.role, report))
 
-    async with LocalEngine(observe=observe) as engine:
+    async with LocalEngine(BatchPolicy(), observe=observe) as engine:
         model = await engine.load(manifest)
         await model.infer(np.zeros((3, 4, 6, 3), np.uint8))
     assert [(role, report.images) for role, report in told] == [("colour", 3)]
