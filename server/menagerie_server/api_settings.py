@@ -84,6 +84,8 @@ class CoralSettings(ApiSettings):
     """What can be set of the coral API."""
 
     port: Port = 5001
+    max_pixels: PositiveInt = 40_000_000
+    """The largest photograph; its job holds 4 bytes for each pixel, for a moment 8."""
 
 
 class SpeciesSettings(ApiSettings):

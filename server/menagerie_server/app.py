@@ -75,6 +75,7 @@ class Store(NamedTuple):
 
     jobs: Jobs
     objects: Objects
+    threads: ThreadPoolExecutor
 
 
 class Worker:
@@ -128,6 +129,9 @@ class Worker:
         objects = Objects(settings.object_store_url or default_url(settings.data_dir))
         if settings.database_url is None:
             raise ValueError("a worker is told of its database by whoever starts it")
+        # A thread for each job that runs: opening and drawing a photograph takes seconds, and its memory.
+        threads = ThreadPoolExecutor(settings.jobs_per_worker, thread_name_prefix="job")
+        stack.push_async_callback(asyncio.to_thread, threads.shutdown)
         connections = settings.database_connections_per_worker - CONNECTIONS
         database = await stack.enter_async_context(Database(settings.database_url, connections=connections))
         jobs = Jobs(
@@ -137,13 +141,11 @@ class Worker:
             concurrency=settings.jobs_per_worker,
             retention_seconds=settings.job_retention_hours * 3600,
         )
-        return Store(await stack.enter_async_context(jobs), objects)
+        return Store(await stack.enter_async_context(jobs), objects, threads)
 
     async def _load_coral(self, engine: LocalEngine, store: Store) -> None:
         model = await engine.load(await asyncio.to_thread(self._registry.manifest_for, CORAL.name))
-        # A thread for each job that runs: opening and drawing a photograph takes seconds, and its memory.
-        threads = ThreadPoolExecutor(self._settings.jobs_per_worker, thread_name_prefix=CORAL.name)
-        classifier = CoralClassifier(model, threads)
+        classifier = CoralClassifier(model, store.threads, max_pixels=self._settings.coral.max_pixels)
         store.jobs.register(CORAL.name, Judging(classifier, store.objects).run)
         await self._finish(CORAL, self._coral, classifier, model)
 

@@ -88,8 +88,8 @@ class Settings(BaseSettings):
     """How long a request or a stream may stand still before Envoy ends it."""
     database_connections_per_worker: PositiveInt = Field(default=8, ge=6, le=64)
     """All that a worker holds: four are for jobs alone, the others for calls."""
-    jobs_per_worker: PositiveInt = 1
-    """How many jobs a worker runs at once; the others wait their turn."""
+    jobs_per_worker: PositiveInt = 4
+    """How many jobs a worker runs at once; the others wait. With one, small ones wait for large ones."""
     job_retention_hours: PositiveFloat = 24.0
     """How long an ended job and its result can be asked for."""
     drain_seconds: PositiveFloat = 10.0

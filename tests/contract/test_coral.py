@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 PHOTO = (FOLDER / "swallowtail_seaperch.jpg").read_bytes()
 """320 by 214 pixels: two chunks side by side."""
 MEBIBYTE = 1024 * 1024
+MAX_PIXELS = 2_000_000
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,8 @@ def server() -> Iterator[RunningServer]:
     """A server with a coral model of ours: none is embedded yet."""
     with open_folder() as folder:
         profile = str(write_profile(folder / "models"))
-        with running_server(folder / "data", workers=1, MENAGERIE_PROFILE=profile) as server:
+        variables = {"MENAGERIE_PROFILE": profile, "MENAGERIE_CORAL_MAX_PIXELS": str(MAX_PIXELS)}
+        with running_server(folder / "data", workers=1, **variables) as server:
             yield server
 
 
@@ -109,10 +111,10 @@ async def test_a_job_of_no_image_says_so(stub: CoralServiceAsyncStub) -> None:
 
 
 async def test_an_image_of_too_many_pixels_is_never_decoded(stub: CoralServiceAsyncStub) -> None:
-    job_id = await completed(stub, images.png_of(20_000, 20_000))
+    job_id = await completed(stub, images.png_of(2000, 1001))
     status = await stub.GetStatus(pb.GetStatusRequest(job_id=job_id))
     assert status.status == "error"
-    assert "pixels" in status.error
+    assert "2000 x 1001" in status.error
 
 
 async def test_a_result_that_is_not_there_cannot_be_downloaded(stub: CoralServiceAsyncStub) -> None:

