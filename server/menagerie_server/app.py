@@ -139,6 +139,7 @@ class Worker:
             database,
             objects,
             concurrency=settings.jobs_per_worker,
+            max_unended=settings.max_unended_jobs,
             retention_seconds=settings.job_retention_hours * 3600,
         )
         return Store(await stack.enter_async_context(jobs), objects, threads)

@@ -90,6 +90,8 @@ class Settings(BaseSettings):
     """All that a worker holds: four are for jobs alone, the others for calls."""
     jobs_per_worker: PositiveInt = 4
     """How many jobs a worker runs at once; the others wait. With one, small ones wait for large ones."""
+    max_unended_jobs: PositiveInt = 1000
+    """How many jobs may wait or run, of all workers together; one more is refused at once."""
     job_retention_hours: PositiveFloat = 24.0
     """How long an ended job and its result can be asked for."""
     drain_seconds: PositiveFloat = 10.0

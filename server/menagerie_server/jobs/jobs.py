@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import structlog
 
+from menagerie_inference.errors import Overloaded
 from menagerie_server.jobs import worker
 from menagerie_server.jobs.changes import listen
 from menagerie_server.jobs.job import input_name
@@ -30,6 +31,8 @@ CONNECTIONS = worker.CONNECTIONS + 1
 
 RETENTION_SECONDS = 24 * 3600.0
 
+MAX_UNENDED = 1000
+
 STOP_SECONDS = 12.0
 """How long a stop waits for a database that is away, before the jobs at hand are left to others."""
 
@@ -49,10 +52,12 @@ class Jobs:
         objects: Objects,
         *,
         concurrency: int = 1,
+        max_unended: int = MAX_UNENDED,
         retention_seconds: float = RETENTION_SECONDS,
     ) -> None:
         self._url = url
         self._objects = objects
+        self._max_unended = max_unended
         self._records = JobRecords(database)
         self._watchers = Watchers(self._records.read_all)
         self._runners: dict[str, Runner] = {}
@@ -92,7 +97,14 @@ class Jobs:
         self._watchers.close()
 
     async def accept(self, api: str, data: bytes | AsyncIterable[bytes]) -> int:
-        """Take a job, and return its id: from then on it is never lost."""
+        """Take a job, and return its id: from then on it is never lost.
+
+        Raises:
+            Overloaded: `max_unended` jobs wait or run already, in all processes; some more get in where many
+                come at once.
+        """
+        if await self._records.unended(self._max_unended) >= self._max_unended:
+            raise Overloaded(f"{self._max_unended} jobs wait or run already")
         folder = new_folder()
         # Whatever fails from here on leaves an object at most, and objects without a job are swept up.
         await self._objects.put(input_name(folder), data)

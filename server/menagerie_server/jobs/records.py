@@ -40,6 +40,7 @@ SELECT (procrastinate_defer_jobs_v1(
 _INSERT = "INSERT INTO jobs (id, api, folder, task_id) VALUES (%s, %s, %s, %s)"
 _READ = sql.SQL("SELECT {} FROM jobs WHERE id = ANY(%s)").format(JOB_COLUMNS)
 _RESULTS = "SELECT value FROM job_results WHERE job_id = %s ORDER BY position"
+_UNENDED = "SELECT count(*) FROM (SELECT FROM jobs WHERE ended IS NULL LIMIT %s) AS unended"
 _REMOVE = "DELETE FROM jobs WHERE id = %s AND api = %s RETURNING folder, task_id"
 _CANCEL_TASK = "SELECT procrastinate_cancel_job_v1(%s, abort => true, delete_job => true), pg_notify(%s, %s)"
 _REMOVE_ENDED = """
@@ -62,6 +63,12 @@ class JobRecords:
             task = await connection.execute(_DEFER, (api, RUN_TASK, Jsonb({"job_id": job_id})))
             await connection.execute(_INSERT, (job_id, api, folder, _only(await task.fetchone())))
             return job_id
+
+    async def unended(self, limit: int) -> int:
+        """Count the jobs that wait or run, up to a limit."""
+        async with self._database.connection() as connection:
+            count = _only(await (await connection.execute(_UNENDED, [limit])).fetchone())
+            return int(str(count))
 
     async def read(self, job_id: int, api: str) -> Job:
         """Return a job. Raises JobNotFound."""

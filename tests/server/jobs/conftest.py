@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 from tests.support.database import running_database
 from tests.support.folders import open_folder
 
@@ -38,6 +39,10 @@ def migrated_url(server_url: str) -> str:
     return new_database(server_url)
 
 
+# An earlier test may have killed the server, which is back in a moment.
+@retry(
+    retry=retry_if_exception_type(psycopg.OperationalError), stop=stop_after_delay(30), wait=wait_fixed(0.1)
+)
 def new_database(server_url: str) -> str:
     name = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(server_url, autocommit=True) as connection:

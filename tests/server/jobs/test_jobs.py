@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.server.jobs.until import until
 
+from menagerie_inference.errors import Overloaded
+from menagerie_server.jobs.attempt_records import AttemptRecords
 from menagerie_server.jobs.attempts import INTERNAL
 from menagerie_server.jobs.errors import JobNotFound
 from menagerie_server.jobs.jobs import Jobs
@@ -48,6 +50,33 @@ async def test_a_job_is_run_and_told(jobs: Jobs, objects: Objects) -> None:
     assert job.result == {"letters": 4}
     assert await jobs.results(API, job_id) == [{"letter": letter} for letter in "reef"]
     assert await jobs.status(API, job_id) == job
+
+
+async def test_one_job_more_than_may_wait_is_refused_before_it_is_read(
+    database_url: str, database: Database, objects: Objects
+) -> None:
+    async def unread() -> AsyncIterator[bytes]:
+        raise AssertionError("it was read")
+        yield b""
+
+    async with Jobs(database_url, database, objects, max_unended=2) as jobs:
+        first = await jobs.accept(API, b"reef")
+        await jobs.accept(API, b"reef")
+        with pytest.raises(Overloaded):
+            await jobs.accept(API, unread())
+        assert len(await objects_left(objects)) == 2
+        await jobs.cancel(API, first)
+        await jobs.accept(API, b"reef")
+
+
+async def test_an_ended_job_keeps_no_other_from_coming(
+    database_url: str, database: Database, objects: Objects
+) -> None:
+    async with Jobs(database_url, database, objects, max_unended=1) as jobs:
+        attempt = AttemptRecords(database, await jobs.accept(API, b"reef"), 1)
+        await attempt.begin()
+        await attempt.complete({})
+        await jobs.accept(API, b"reef")
 
 
 async def test_a_stream_is_taken_as_it_comes(jobs: Jobs, objects: Objects) -> None:
