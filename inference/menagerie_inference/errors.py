@@ -52,4 +52,4 @@ class DeadlineExceeded(InferenceError):
 
 
 class ModelFailed(InferenceError):
-    """Raised when a model's outputs are not one per image, so that none can be trusted to be the caller's."""
+    """Raised when a model's outputs cannot be trusted: not one per image, or not what its manifest says."""

@@ -22,7 +22,7 @@ from menagerie.coral.v1 import coral_pb2_grpc
 from menagerie.species.v1 import species_pb2_grpc
 from menagerie.system.v1 import system_pb2_grpc
 from menagerie_envoy.apis import APIS, CORAL, SPECIES, SYSTEM
-from menagerie_inference.domains.coral import CoralClassifier
+from menagerie_inference.domains.coral import SECOND_ROLE, CoralClassifier
 from menagerie_inference.domains.people import PeopleFinder
 from menagerie_inference.domains.species import SpeciesIdentifier
 from menagerie_inference.engine.local import LocalEngine
@@ -146,7 +146,11 @@ class Worker:
 
     async def _load_coral(self, engine: LocalEngine, store: Store) -> None:
         model = await engine.load(await asyncio.to_thread(self._registry.manifest_for, CORAL.name))
-        classifier = CoralClassifier(model, store.threads, max_pixels=self._settings.coral.max_pixels)
+        second = None
+        if SECOND_ROLE in self._registry.roles():
+            second = await engine.load(await asyncio.to_thread(self._registry.manifest_for, SECOND_ROLE))
+        max_pixels = self._settings.coral.max_pixels
+        classifier = CoralClassifier(model, store.threads, second=second, max_pixels=max_pixels)
         store.jobs.register(CORAL.name, Judging(classifier, store.objects).run)
         await self._finish(CORAL, self._coral, classifier, model)
 

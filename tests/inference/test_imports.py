@@ -36,7 +36,7 @@ def test_inference_knows_no_transport(file: Path) -> None:
     assert not imports(file) & TRANSPORT
 
 
-@pytest.mark.parametrize("engine", ["onnxruntime", "torch", "tensorflow", "ray"])
+@pytest.mark.parametrize("engine", ["onnxruntime", "torch", "tensorflow", "keras", "ai_edge_litert", "ray"])
 def test_what_runs_models_is_imported_in_one_place(engine: str) -> None:
     users = {file.relative_to(ROOT).parts[0] for file in FILES if engine in imports(file)}
     assert users <= {"backends", "engine", "training"}

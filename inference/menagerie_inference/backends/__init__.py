@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from menagerie_inference.errors import ManifestError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -41,14 +44,39 @@ def load_backend(manifest: Manifest, *, threads: int, usual_batch: int = 8) -> B
     match manifest.backend:
         case "onnx":
             return _load_onnx(manifest, threads, usual_batch)
+        case "tensorflow" if manifest.files[0].path.suffix == ".tflite":
+            return _load_tflite(manifest, threads)
+        case "tensorflow":
+            return _load_tensorflow(manifest, threads)
         case unknown:
             raise ManifestError(f"{manifest.identity}: there is no backend {unknown!r}")
 
 
 def _load_onnx(manifest: Manifest, threads: int, usual_batch: int) -> Backend:
-    try:
-        # Here, not above: the import takes long, and its package is an extra.
+    if manifest.input.scaling is not None:
+        raise ManifestError(f"{manifest.identity}: the backend 'onnx' gives graphs the pixels as they are")
+    with _needing("onnx", manifest):
         from menagerie_inference.backends.onnx import OnnxBackend  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise ManifestError(f"{manifest.identity}: the backend 'onnx' needs the extra [onnx]") from error
     return OnnxBackend(manifest, threads=threads, usual_batch=usual_batch)
+
+
+def _load_tflite(manifest: Manifest, threads: int) -> Backend:
+    with _needing("tflite", manifest):
+        from menagerie_inference.backends.tensorflow_lite import TfliteBackend  # noqa: PLC0415
+    return TfliteBackend(manifest, threads=threads)
+
+
+def _load_tensorflow(manifest: Manifest, threads: int) -> Backend:
+    with _needing("tensorflow", manifest):
+        from menagerie_inference.backends.tensorflow import TensorflowBackend  # noqa: PLC0415
+    return TensorflowBackend(manifest, threads=threads)
+
+
+@contextmanager
+def _needing(extra: str, manifest: Manifest) -> Iterator[None]:
+    """Import a backend: here, as the imports take long, and their packages are extras."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        text = f"{manifest.identity}: the backend {manifest.backend!r} needs the extra [{extra}]"
+        raise ManifestError(text) from error

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 
+from menagerie_inference.backends.agreement import check_outputs
 from menagerie_inference.errors import ManifestError, ModelUnavailable
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from menagerie_inference.batching import Outputs
@@ -47,7 +48,7 @@ class OnnxBackend:
             self._input: str = self._session.get_inputs()[0].name
             self.device = "cuda" if _CUDA in self._session.get_providers() else "cpu"
             self._returning_memory = _options_to_return_memory(self.device)
-            self._verify(manifest)
+            check_outputs(manifest, self.run)
         except _ERRORS as error:
             text = " ".join(str(error).split())  # ONNX Runtime writes several lines
             raise ManifestError(f"{manifest.files[0].path}: {text}") from error
@@ -64,18 +65,6 @@ class OnnxBackend:
     def close(self) -> None:
         """Free the session, once the runs that have begun are done."""
         self._session = None
-
-    def _verify(self, manifest: Manifest) -> None:
-        """Run the graph once, on two black images: that proves more than the shapes which it declares."""
-        images = np.zeros((2, manifest.input.height, manifest.input.width, 3), np.uint8)
-        for name, values in self.run(images).items():
-            wanted = manifest.outputs[name]
-            found = ("batch", *values.shape[1:]) if values.shape[:1] == (2,) else values.shape
-            if found != wanted.shape or values.dtype != wanted.dtype:
-                raise ManifestError(
-                    f"{manifest.files[0].path}: output {name!r} is {values.dtype} {found}, "
-                    f"not {wanted.dtype} {wanted.shape}"
-                )
 
 
 def _load(manifest: Manifest, threads: int) -> onnxruntime.InferenceSession:

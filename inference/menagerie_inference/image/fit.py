@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 # The grey that the YOLO family, which padding is mostly for, is trained to ignore (Ultralytics' LetterBox).
 _PADDING: Final = (114, 114, 114)
+_FILTERS: Final = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 # Averages whole pixels until the image is at most thrice the size wanted, and resamples from there:
 # "almost indistinguishable from fair resampling", by Pillow's documentation of Image.resize().
 _REDUCING_GAP: Final = 3.0
@@ -22,10 +23,10 @@ def fit(image: Image.Image, spec: InputSpec) -> Image.Image:
     Cutting and padding keep the aspect ratio and are centred.
     """
     if spec.resize == "crop":
-        return _resize(image, (spec.width, spec.height), _centred_box(image, spec))
+        return _resize(image, spec, (spec.width, spec.height), _centred_box(image, spec))
     if spec.resize == "pad":
         return _pad(image, spec)
-    return _resize(image, (spec.width, spec.height))
+    return _resize(image, spec, (spec.width, spec.height))
 
 
 class Placement(NamedTuple):
@@ -53,9 +54,12 @@ def placement(spec: InputSpec, width: int, height: int) -> Placement:
 
 
 def _resize(
-    image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None = None
+    image: Image.Image,
+    spec: InputSpec,
+    size: tuple[int, int],
+    box: tuple[float, float, float, float] | None = None,
 ) -> Image.Image:
-    return image.resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=_REDUCING_GAP)
+    return image.resize(size, _FILTERS[spec.resample], box=box, reducing_gap=_REDUCING_GAP)
 
 
 def _centred_box(image: Image.Image, spec: InputSpec) -> tuple[float, float, float, float]:
@@ -74,7 +78,9 @@ def _centred_box(image: Image.Image, spec: InputSpec) -> tuple[float, float, flo
 def _pad(image: Image.Image, spec: InputSpec) -> Image.Image:
     place = placement(spec, image.width, image.height)
     canvas = Image.new("RGB", (spec.width, spec.height), _PADDING)
-    canvas.paste(_resize(image, (int(place.width), int(place.height))), (int(place.left), int(place.top)))
+    canvas.paste(
+        _resize(image, spec, (int(place.width), int(place.height))), (int(place.left), int(place.top))
+    )
     return canvas
 
 

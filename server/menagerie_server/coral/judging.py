@@ -51,7 +51,7 @@ class Judging:
         await self._judge(photo, job.completed, progress)
         chunks = [ChunkResult(**value) for value in await progress.results()]  # type: ignore[arg-type]
         await self._draw(photo, chunks, result_image_name(job.folder))
-        await progress.complete(asdict(self._classifier.summarise(chunks)))
+        await progress.complete(asdict(self._classifier.summarise(chunks), dict_factory=_given))
 
     async def _judge(self, photo: Image.Image, start: int, progress: Progress) -> None:
         judged: dict[int, Json] = {}
@@ -59,7 +59,7 @@ class Judging:
         saved = time.monotonic()
         async with aclosing(self._classifier.classify(photo, start=start)) as batches:
             async for batch in batches:
-                judged |= {position: asdict(chunk) for position, chunk in batch}
+                judged |= {position: asdict(chunk, dict_factory=_given) for position, chunk in batch}
                 if time.monotonic() - saved >= SAVE_SECONDS:
                     await progress.save(judged)
                     judged, saved = {}, time.monotonic()
@@ -72,6 +72,11 @@ class Judging:
             await self._classifier.draw(photo, chunks, file)
             file.seek(0)
             await self._objects.put(name, _pieces(file))
+
+
+def _given(fields: list[tuple[str, Json]]) -> dict[str, Json]:
+    """Leave out what only a second model gives, where there is none."""
+    return {name: value for name, value in fields if value is not None}
 
 
 async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:

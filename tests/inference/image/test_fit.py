@@ -43,6 +43,13 @@ def test_crop_keeps_the_centre() -> None:
     assert (pixels[:, 6:9] == [0, 0, 255]).all()
 
 
+def test_bicubic_is_pillows() -> None:
+    noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (24, 24, 3), np.uint8))
+    found = np.asarray(fit(noise, InputSpec(22, 22, resample="bicubic")))
+    assert (found == np.asarray(noise.resize((22, 22), Image.Resampling.BICUBIC))).all()
+    assert (found != np.asarray(fit(noise, InputSpec(22, 22)))).any()
+
+
 @given(
     size=st.tuples(st.integers(1, 300), st.integers(1, 300)),
     spec=st.builds(

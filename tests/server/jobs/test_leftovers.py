@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,8 @@ from menagerie_server.store.errors import StoreUnavailable
 from menagerie_server.store.pool import Database
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from menagerie_server.store.objects import Objects
 
 API = "coral"
@@ -39,10 +42,14 @@ async def age(database: Database, job_id: int, seconds: float) -> None:
 async def test_what_dies_behind_the_object_store_leaves_an_orphan_that_is_swept(
     database_url: str, database: Database, objects: Objects, leftovers: Leftovers
 ) -> None:
-    async with Database(database_url, connections=1, wait_seconds=0.2) as busy, busy.connection():
-        jobs = Jobs(database_url, busy, objects)
+    async with Database(database_url, connections=1, wait_seconds=0.2) as busy, AsyncExitStack() as others:
+
+        async def photo() -> AsyncIterator[bytes]:
+            await others.enter_async_context(busy.connection())
+            yield b"reef"
+
         with pytest.raises(StoreUnavailable):
-            await jobs.accept(API, b"reef")
+            await Jobs(database_url, busy, objects).accept(API, photo())
     async with database.connection() as connection:
         cursor = await connection.execute("SELECT FROM jobs UNION ALL SELECT FROM procrastinate_jobs")
         assert await cursor.fetchall() == []

@@ -19,7 +19,7 @@ from menagerie_inference.domains.coral.tiling import Grid
 from menagerie_inference.errors import Overloaded
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable
+    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
     from concurrent.futures import Executor
 
     import numpy as np
@@ -27,9 +27,17 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from menagerie_inference.batching import Outputs
+    from menagerie_inference.domains.coral.result import Judgement
+    from menagerie_inference.domains.coral.tiling import Tile
     from menagerie_inference.engine import Model
+    from menagerie_inference.image import InputSpec
+
+    Images = Mapping[InputSpec, NDArray[np.uint8]]
 
 Result = TypeVar("Result")
+
+SECOND_ROLE: Final = "coral_secondary"
+"""The role of the second model, for a profile that has one."""
 
 BATCH_TILES: Final = 8
 """What a batcher runs at once by default: with an EfficientNet-Lite, 40 to 80 ms of one core.
@@ -39,7 +47,7 @@ Twice as many were no faster for each tile.
 
 
 class CoralClassifier:
-    """Judges photographs tile by tile, with a model that others may use, too.
+    """Judges photographs tile by tile, with a model, or with two, that others may use, too.
 
     All that blocks runs in `threads`, one piece of a photograph's work at a time. At most `batch_tiles` tiles
     of a photograph are with the model, and the next ones follow when these are back: others get their turn
@@ -49,14 +57,19 @@ class CoralClassifier:
     """
 
     def __init__(
-        self, model: Model, threads: Executor, *, max_pixels: int = MAX_PIXELS, batch_tiles: int = BATCH_TILES
+        self,
+        model: Model,
+        threads: Executor,
+        *,
+        second: Model | None = None,
+        max_pixels: int = MAX_PIXELS,
+        batch_tiles: int = BATCH_TILES,
     ) -> None:
-        self._model = model
+        self._models = [model] if second is None else [model, second]
         self._threads = threads
         self._max_pixels = max_pixels
         self._batch_tiles = batch_tiles
-        self._judge = Judge(model.manifest)
-        self.model_version = f"{model.manifest.name}-{model.manifest.version}"
+        self._judge = Judge(*(one.manifest for one in self._models))
 
     async def open(self, data: bytes) -> Image.Image:
         """Decode a photograph for the other methods, as `open_photo()` does."""
@@ -77,7 +90,9 @@ class CoralClassifier:
         batches = (range(first, min(first + self._batch_tiles, len(grid))) for first in first_positions)
         async with aclosing(one_ahead(partial(self._start_preparing, photo, grid), batches)) as prepared:
             async for positions, images in prepared:
-                outputs = await self._infer_in_turn(images)
+                outputs = [
+                    await self._infer_in_turn(model, images[model.manifest.input]) for model in self._models
+                ]
                 yield self._results(grid, positions, outputs)
 
     async def draw(self, photo: Image.Image, chunks: Iterable[ChunkResult], file: BinaryIO) -> None:
@@ -89,28 +104,36 @@ class CoralClassifier:
 
     def summarise(self, chunks: Iterable[ChunkResult]) -> Summary:
         """Count all of a photograph's chunks."""
-        return Summary.of(chunks, self.model_version)
+        manifests = [model.manifest for model in self._models]
+        return Summary.of(chunks, *(f"{manifest.name}-{manifest.version}" for manifest in manifests))
 
     def _start_preparing(
         self, photo: Image.Image, grid: Grid, positions: range
-    ) -> asyncio.Future[tuple[range, NDArray[np.uint8]]]:
-        def work() -> tuple[range, NDArray[np.uint8]]:
+    ) -> asyncio.Future[tuple[range, Images]]:
+        def work() -> tuple[range, Images]:
             tiles = [grid[position] for position in positions]
-            return positions, prepare(photo, tiles, self._model.manifest.input)
+            specs = {model.manifest.input for model in self._models}
+            return positions, {spec: prepare(photo, tiles, spec) for spec in specs}
 
         return self._in_thread(work)
 
     @retry(retry=retry_if_exception_type(Overloaded), wait=wait_random_exponential(0.05, max=1.0))
-    async def _infer_in_turn(self, images: NDArray[np.uint8]) -> Outputs:
-        """Run the model, waiting while others' images fill its queue: a job can wait."""
-        return await self._model.infer(images)
+    async def _infer_in_turn(self, model: Model, images: NDArray[np.uint8]) -> Outputs:
+        """Run a model, waiting while others' images fill its queue: a job can wait."""
+        return await model.infer(images)
 
-    def _results(self, grid: Grid, positions: range, outputs: Outputs) -> list[tuple[int, ChunkResult]]:
-        judgements = self._judge.judge(outputs)
+    def _results(
+        self, grid: Grid, positions: range, outputs: Sequence[Outputs]
+    ) -> list[tuple[int, ChunkResult]]:
+        judgements = self._judge.judge(*outputs)
         return [
-            (position, ChunkResult(*grid[position], *judgement))
+            (position, _chunk(grid[position], judgement))
             for position, judgement in zip(positions, judgements, strict=True)
         ]
 
     def _in_thread(self, work: Callable[[], Result]) -> asyncio.Future[Result]:
         return asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _chunk(tile: Tile, judgement: Judgement) -> ChunkResult:
+    return ChunkResult(tile.x, tile.y, tile.width, tile.height, *judgement)

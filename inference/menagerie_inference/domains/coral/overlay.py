@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from PIL import Image
 
+from menagerie_inference.domains.coral.result import BLEACHED, HEALTHY, UNSURE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from menagerie_inference.domains.coral.result import ChunkResult
 
 # The colours of the documented service; alpha is of 255.
-_RED: Final = (239, 68, 68)
-_GREEN: Final = (34, 197, 94)
+_COLOURS: Final = {BLEACHED: (239, 68, 68), UNSURE: (251, 146, 60), HEALTHY: (34, 197, 94)}
 _FILL_ALPHA: Final = 90
 _OUTLINE_ALPHA: Final = 220
 _OUTLINE_PX: Final = 2
@@ -27,7 +28,7 @@ _COMPRESSION: Final = {"compress_level": 1, "compress_type": zlib.Z_RLE}
 
 
 def write_overlay(photo: Image.Image, chunks: Iterable[ChunkResult], file: BinaryIO) -> None:
-    """Tint an RGB photograph's chunks in place, red or green, and write it to `file` as a PNG of its size.
+    """Tint an RGB photograph's chunks in place by their labels, and write it to `file` as a PNG of its size.
 
     The file is written in small pieces, and need not be able to seek. The same photograph and chunks give the
     same bytes. Blocks; Pillow releases the GIL while it works. Raises what `file` does.
@@ -44,7 +45,7 @@ def tint(photo: Image.Image, chunk: ChunkResult) -> None:
     a side is all outline.
     """
     box = (chunk.x, chunk.y, chunk.x + chunk.width, chunk.y + chunk.height)
-    photo.paste(_RED if chunk.bleached else _GREEN, box, _alpha(chunk.width, chunk.height))
+    photo.paste(_COLOURS[chunk.predicted_label], box, _alpha(chunk.width, chunk.height))
 
 
 def _alpha(width: int, height: int) -> Image.Image:

@@ -203,10 +203,16 @@ class Summary(_message.Message):
     HEALTHY_CHUNKS_FIELD_NUMBER: _builtins.int
     TOTAL_CHUNKS_FIELD_NUMBER: _builtins.int
     MODEL_VERSION_FIELD_NUMBER: _builtins.int
+    UNSURE_CHUNKS_FIELD_NUMBER: _builtins.int
+    PRIMARY_MODEL_FIELD_NUMBER: _builtins.int
+    SECONDARY_MODEL_FIELD_NUMBER: _builtins.int
     bleached_chunks: _builtins.int
     healthy_chunks: _builtins.int
     total_chunks: _builtins.int
     model_version: _builtins.str
+    unsure_chunks: _builtins.int
+    primary_model: _builtins.str
+    secondary_model: _builtins.str
     def __init__(
         self,
         *,
@@ -214,10 +220,13 @@ class Summary(_message.Message):
         healthy_chunks: _builtins.int | None = ...,
         total_chunks: _builtins.int | None = ...,
         model_version: _builtins.str | None = ...,
+        unsure_chunks: _builtins.int | None = ...,
+        primary_model: _builtins.str | None = ...,
+        secondary_model: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_bleached_chunks", b"_bleached_chunks", "_healthy_chunks", b"_healthy_chunks", "_model_version", b"_model_version", "_total_chunks", b"_total_chunks", "bleached_chunks", b"bleached_chunks", "healthy_chunks", b"healthy_chunks", "model_version", b"model_version", "total_chunks", b"total_chunks"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_bleached_chunks", b"_bleached_chunks", "_healthy_chunks", b"_healthy_chunks", "_model_version", b"_model_version", "_primary_model", b"_primary_model", "_secondary_model", b"_secondary_model", "_total_chunks", b"_total_chunks", "_unsure_chunks", b"_unsure_chunks", "bleached_chunks", b"bleached_chunks", "healthy_chunks", b"healthy_chunks", "model_version", b"model_version", "primary_model", b"primary_model", "secondary_model", b"secondary_model", "total_chunks", b"total_chunks", "unsure_chunks", b"unsure_chunks"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bleached_chunks", b"_bleached_chunks", "_healthy_chunks", b"_healthy_chunks", "_model_version", b"_model_version", "_total_chunks", b"_total_chunks", "bleached_chunks", b"bleached_chunks", "healthy_chunks", b"healthy_chunks", "model_version", b"model_version", "total_chunks", b"total_chunks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bleached_chunks", b"_bleached_chunks", "_healthy_chunks", b"_healthy_chunks", "_model_version", b"_model_version", "_primary_model", b"_primary_model", "_secondary_model", b"_secondary_model", "_total_chunks", b"_total_chunks", "_unsure_chunks", b"_unsure_chunks", "bleached_chunks", b"bleached_chunks", "healthy_chunks", b"healthy_chunks", "model_version", b"model_version", "primary_model", b"primary_model", "secondary_model", b"secondary_model", "total_chunks", b"total_chunks", "unsure_chunks", b"unsure_chunks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__bleached_chunks: _TypeAlias = _typing.Literal["bleached_chunks"]  # noqa: Y015
     _WhichOneofArgType__bleached_chunks: _TypeAlias = _typing.Literal["_bleached_chunks", b"_bleached_chunks"]  # noqa: Y015
@@ -225,8 +234,14 @@ class Summary(_message.Message):
     _WhichOneofArgType__healthy_chunks: _TypeAlias = _typing.Literal["_healthy_chunks", b"_healthy_chunks"]  # noqa: Y015
     _WhichOneofReturnType__model_version: _TypeAlias = _typing.Literal["model_version"]  # noqa: Y015
     _WhichOneofArgType__model_version: _TypeAlias = _typing.Literal["_model_version", b"_model_version"]  # noqa: Y015
+    _WhichOneofReturnType__primary_model: _TypeAlias = _typing.Literal["primary_model"]  # noqa: Y015
+    _WhichOneofArgType__primary_model: _TypeAlias = _typing.Literal["_primary_model", b"_primary_model"]  # noqa: Y015
+    _WhichOneofReturnType__secondary_model: _TypeAlias = _typing.Literal["secondary_model"]  # noqa: Y015
+    _WhichOneofArgType__secondary_model: _TypeAlias = _typing.Literal["_secondary_model", b"_secondary_model"]  # noqa: Y015
     _WhichOneofReturnType__total_chunks: _TypeAlias = _typing.Literal["total_chunks"]  # noqa: Y015
     _WhichOneofArgType__total_chunks: _TypeAlias = _typing.Literal["_total_chunks", b"_total_chunks"]  # noqa: Y015
+    _WhichOneofReturnType__unsure_chunks: _TypeAlias = _typing.Literal["unsure_chunks"]  # noqa: Y015
+    _WhichOneofArgType__unsure_chunks: _TypeAlias = _typing.Literal["_unsure_chunks", b"_unsure_chunks"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__bleached_chunks) -> _WhichOneofReturnType__bleached_chunks | None: ...
     @_typing.overload
@@ -234,7 +249,13 @@ class Summary(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__model_version) -> _WhichOneofReturnType__model_version | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__primary_model) -> _WhichOneofReturnType__primary_model | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__secondary_model) -> _WhichOneofReturnType__secondary_model | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__total_chunks) -> _WhichOneofReturnType__total_chunks | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__unsure_chunks) -> _WhichOneofReturnType__unsure_chunks | None: ...
 
 Global___Summary: _TypeAlias = Summary  # noqa: Y015
 
@@ -248,12 +269,20 @@ class Chunk(_message.Message):
     HEIGHT_FIELD_NUMBER: _builtins.int
     PROBABILITY_FIELD_NUMBER: _builtins.int
     PREDICTED_LABEL_FIELD_NUMBER: _builtins.int
+    PRIMARY_PROBABILITY_FIELD_NUMBER: _builtins.int
+    SECONDARY_PROBABILITY_FIELD_NUMBER: _builtins.int
+    SECONDARY_BONUS_FIELD_NUMBER: _builtins.int
+    DECISION_REASON_FIELD_NUMBER: _builtins.int
     x: _builtins.int
     y: _builtins.int
     width: _builtins.int
     height: _builtins.int
     probability: _builtins.float
     predicted_label: _builtins.str
+    primary_probability: _builtins.float
+    secondary_probability: _builtins.float
+    secondary_bonus: _builtins.float
+    decision_reason: _builtins.str
     def __init__(
         self,
         *,
@@ -263,17 +292,29 @@ class Chunk(_message.Message):
         height: _builtins.int | None = ...,
         probability: _builtins.float | None = ...,
         predicted_label: _builtins.str | None = ...,
+        primary_probability: _builtins.float | None = ...,
+        secondary_probability: _builtins.float | None = ...,
+        secondary_bonus: _builtins.float | None = ...,
+        decision_reason: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_height", b"_height", "_predicted_label", b"_predicted_label", "_probability", b"_probability", "_width", b"_width", "_x", b"_x", "_y", b"_y", "height", b"height", "predicted_label", b"predicted_label", "probability", b"probability", "width", b"width", "x", b"x", "y", b"y"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_decision_reason", b"_decision_reason", "_height", b"_height", "_predicted_label", b"_predicted_label", "_primary_probability", b"_primary_probability", "_probability", b"_probability", "_secondary_bonus", b"_secondary_bonus", "_secondary_probability", b"_secondary_probability", "_width", b"_width", "_x", b"_x", "_y", b"_y", "decision_reason", b"decision_reason", "height", b"height", "predicted_label", b"predicted_label", "primary_probability", b"primary_probability", "probability", b"probability", "secondary_bonus", b"secondary_bonus", "secondary_probability", b"secondary_probability", "width", b"width", "x", b"x", "y", b"y"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_height", b"_height", "_predicted_label", b"_predicted_label", "_probability", b"_probability", "_width", b"_width", "_x", b"_x", "_y", b"_y", "height", b"height", "predicted_label", b"predicted_label", "probability", b"probability", "width", b"width", "x", b"x", "y", b"y"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_decision_reason", b"_decision_reason", "_height", b"_height", "_predicted_label", b"_predicted_label", "_primary_probability", b"_primary_probability", "_probability", b"_probability", "_secondary_bonus", b"_secondary_bonus", "_secondary_probability", b"_secondary_probability", "_width", b"_width", "_x", b"_x", "_y", b"_y", "decision_reason", b"decision_reason", "height", b"height", "predicted_label", b"predicted_label", "primary_probability", b"primary_probability", "probability", b"probability", "secondary_bonus", b"secondary_bonus", "secondary_probability", b"secondary_probability", "width", b"width", "x", b"x", "y", b"y"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__decision_reason: _TypeAlias = _typing.Literal["decision_reason"]  # noqa: Y015
+    _WhichOneofArgType__decision_reason: _TypeAlias = _typing.Literal["_decision_reason", b"_decision_reason"]  # noqa: Y015
     _WhichOneofReturnType__height: _TypeAlias = _typing.Literal["height"]  # noqa: Y015
     _WhichOneofArgType__height: _TypeAlias = _typing.Literal["_height", b"_height"]  # noqa: Y015
     _WhichOneofReturnType__predicted_label: _TypeAlias = _typing.Literal["predicted_label"]  # noqa: Y015
     _WhichOneofArgType__predicted_label: _TypeAlias = _typing.Literal["_predicted_label", b"_predicted_label"]  # noqa: Y015
+    _WhichOneofReturnType__primary_probability: _TypeAlias = _typing.Literal["primary_probability"]  # noqa: Y015
+    _WhichOneofArgType__primary_probability: _TypeAlias = _typing.Literal["_primary_probability", b"_primary_probability"]  # noqa: Y015
     _WhichOneofReturnType__probability: _TypeAlias = _typing.Literal["probability"]  # noqa: Y015
     _WhichOneofArgType__probability: _TypeAlias = _typing.Literal["_probability", b"_probability"]  # noqa: Y015
+    _WhichOneofReturnType__secondary_bonus: _TypeAlias = _typing.Literal["secondary_bonus"]  # noqa: Y015
+    _WhichOneofArgType__secondary_bonus: _TypeAlias = _typing.Literal["_secondary_bonus", b"_secondary_bonus"]  # noqa: Y015
+    _WhichOneofReturnType__secondary_probability: _TypeAlias = _typing.Literal["secondary_probability"]  # noqa: Y015
+    _WhichOneofArgType__secondary_probability: _TypeAlias = _typing.Literal["_secondary_probability", b"_secondary_probability"]  # noqa: Y015
     _WhichOneofReturnType__width: _TypeAlias = _typing.Literal["width"]  # noqa: Y015
     _WhichOneofArgType__width: _TypeAlias = _typing.Literal["_width", b"_width"]  # noqa: Y015
     _WhichOneofReturnType__x: _TypeAlias = _typing.Literal["x"]  # noqa: Y015
@@ -281,11 +322,19 @@ class Chunk(_message.Message):
     _WhichOneofReturnType__y: _TypeAlias = _typing.Literal["y"]  # noqa: Y015
     _WhichOneofArgType__y: _TypeAlias = _typing.Literal["_y", b"_y"]  # noqa: Y015
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__decision_reason) -> _WhichOneofReturnType__decision_reason | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__height) -> _WhichOneofReturnType__height | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__predicted_label) -> _WhichOneofReturnType__predicted_label | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__primary_probability) -> _WhichOneofReturnType__primary_probability | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__probability) -> _WhichOneofReturnType__probability | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__secondary_bonus) -> _WhichOneofReturnType__secondary_bonus | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__secondary_probability) -> _WhichOneofReturnType__secondary_probability | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__width) -> _WhichOneofReturnType__width | None: ...
     @_typing.overload

@@ -6,6 +6,7 @@ import asyncio
 import io
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,15 +16,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from tests.support.images import encode
+from tests.support.redness import write_model
 
 from menagerie_inference.batching import BatchPolicy
-from menagerie_inference.domains.coral import BLEACHED, HEALTHY, ChunkResult, CoralClassifier, Summary
+from menagerie_inference.domains.coral import BLEACHED, HEALTHY, UNSURE, ChunkResult, CoralClassifier, Summary
 from menagerie_inference.domains.coral.tiling import Grid
 from menagerie_inference.engine.local import LocalEngine
 from menagerie_inference.errors import ImageTooLarge, ImageUnreadable, ModelUnavailable
+from menagerie_inference.manifest import load_manifest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
     from menagerie_inference.engine import Model
     from menagerie_inference.manifest import Manifest
@@ -41,10 +45,13 @@ async def loaded(manifest: Manifest, policy: BatchPolicy | None = None) -> Async
 
 
 @asynccontextmanager
-async def opened(manifest: Manifest, **options: int) -> AsyncIterator[CoralClassifier]:
+async def opened(
+    manifest: Manifest, second: Manifest | None = None, **options: int
+) -> AsyncIterator[CoralClassifier]:
     with ThreadPoolExecutor(1) as threads:
-        async with loaded(manifest) as model:
-            yield CoralClassifier(model, threads, **options)
+        async with LocalEngine(cores=1) as engine:
+            other = None if second is None else await engine.load(second)
+            yield CoralClassifier(await engine.load(manifest), threads, second=other, **options)
 
 
 def patchwork(width: int, height: int, seed: int = 0) -> Image.Image:
@@ -242,3 +249,39 @@ async def test_the_overlay_is_of_the_upright_photograph(manifest: Manifest) -> N
     assert (result.format, result.size) == ("PNG", (600, 300))
     assert result.getpixel((0, 0)) == pytest.approx((240, 61, 86), abs=2)
     assert result.getpixel((599, 299)) == pytest.approx((32, 204, 109), abs=2)
+
+
+async def test_a_second_model_is_asked_about_each_tile(manifest: Manifest, tmp_path: Path) -> None:
+    second = load_manifest(write_model(tmp_path, (10, 12)))
+    second = replace(second, name="second", calibration={"temperature": 0.1})
+    photo = Image.new("RGB", (4 * 244, 300))
+    for column, redder in enumerate((230, -2, -5, -100)):
+        photo.paste(
+            (100 + redder // 2, 100 - (redder + 1) // 2, 255), (244 * column, 0, 244 * (column + 1), 300)
+        )
+    async with opened(manifest, second) as coral:
+        chunks = [chunk for _, chunk in await everything(coral, photo)]
+        assert coral.summarise(chunks) == Summary(
+            2, 2, 8, "redness-1.0+second-1.0", 4, "redness-1.0", "second-1.0"
+        )
+        await coral.draw(photo, chunks, file := io.BytesIO())
+    reasons = ["primary_bleached", "secondary_unsure_primary_no"]
+    reasons += ["bonus_near_threshold_primary_no", "primary_no_low_support"]
+    assert [chunk.decision_reason for chunk in chunks] == 2 * reasons
+    assert [chunk.predicted_label for chunk in chunks] == 2 * [BLEACHED, UNSURE, UNSURE, HEALTHY]
+    near = chunks[2]
+    assert near.primary_probability == pytest.approx(0.475, abs=1e-3)
+    assert near.secondary_probability == pytest.approx(0.2689, abs=1e-3)
+    assert near.secondary_bonus == pytest.approx(0.0538, abs=1e-3)
+    assert near.probability == pytest.approx(0.5288, abs=1e-3)
+    assert Image.open(file).getpixel((244, 0)) == pytest.approx((230, 140, 87), abs=2)
+
+
+async def test_a_closed_second_model_ends_a_job(manifest: Manifest) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        async with loaded(manifest) as second:
+            pass
+        async with loaded(manifest) as model:
+            coral = CoralClassifier(model, threads, second=second)
+            with pytest.raises(ModelUnavailable):
+                await everything(coral, patchwork(500, 500))

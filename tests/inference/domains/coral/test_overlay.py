@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from menagerie_inference.domains.coral.overlay import tint, write_overlay
-from menagerie_inference.domains.coral.result import BLEACHED, HEALTHY, ChunkResult
+from menagerie_inference.domains.coral.result import BLEACHED, HEALTHY, UNSURE, ChunkResult
 from menagerie_inference.domains.coral.tiling import Grid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-COLOURS = {BLEACHED: (239, 68, 68), HEALTHY: (34, 197, 94)}
+COLOURS = {BLEACHED: (239, 68, 68), HEALTHY: (34, 197, 94), UNSURE: (251, 146, 60)}
 
 
 def noise(width: int, height: int, seed: int = 0) -> Image.Image:
@@ -25,7 +25,7 @@ def noise(width: int, height: int, seed: int = 0) -> Image.Image:
 
 
 def judged(width: int, height: int, seed: int = 0) -> list[ChunkResult]:
-    labels = np.random.default_rng(seed).choice([BLEACHED, HEALTHY], len(Grid(width, height)))
+    labels = np.random.default_rng(seed).choice([BLEACHED, HEALTHY, UNSURE], len(Grid(width, height)))
     return [
         ChunkResult(*tile, 0.5, str(label)) for tile, label in zip(Grid(width, height), labels, strict=True)
     ]
