@@ -69,8 +69,11 @@ accept-contract: $(if $(filter allowed,$(BREAKING)),$(VENV)/dev.stamp,check-brea
 	buf build --exclude-source-info -o $(CONTRACT)
 
 PHOTOS ?= tests/photos
-eval: $(VENV)/server.stamp ## measure the models on labelled photographs: make eval PHOTOS=folder
-	python -m menagerie_inference.evaluation.species $(PHOTOS) --diagram build/eval/species-reliability.svg
+EVAL = python -m menagerie_inference.evaluation
+eval: $(VENV)/server.stamp ## measure the models on photographs: make eval PHOTOS=folder CORAL=folder
+	$(EVAL).species $(PHOTOS) --diagram build/eval/species-reliability.svg
+	$(if $(CORAL),$(EVAL).coral $(CORAL) $(if $(UPSTREAM),--upstream $(UPSTREAM)) \
+	  $(if $(OTHERS),--others $(OTHERS)) --diagram build/eval/coral-reliability.svg)
 
 bench: $(VENV)/dev.stamp ## measure throughput and latency against the limit
 	python -m benchmarks

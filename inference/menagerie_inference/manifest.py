@@ -95,6 +95,20 @@ class Labels:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class Training:
+    """What tells people whether a model was made for images like theirs."""
+
+    data: _Text
+    """What it was trained on."""
+
+    conditions: _Text
+    """How, and how well it does on photographs that training did not see."""
+
+    imagery: _Text
+    """For which images that holds, and for which it does not."""
+
+
+@dataclass(frozen=True, config=_STRICT)
 class Manifest:
     """A model that can be loaded. Paths are absolute; hashes and counts were checked when it was read."""
 
@@ -120,6 +134,8 @@ class Manifest:
     labels: Labels | None = None
     calibration: dict[str, float] = field(default_factory=dict)
     """Numbers that were fitted on held-out data, such as a softmax temperature, by name."""
+
+    training: Training | None = None
 
     @model_validator(mode="after")
     def _verify(self) -> Self:

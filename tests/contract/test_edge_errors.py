@@ -49,7 +49,7 @@ APIS = {
         limit=25 * MEBIBYTE,
         too_many="Превышен лимит запросов. Повторите позже.",
     ),
-    "coral": Documented("/V1/api/health", "/V1/api/classify", key="error", limit=51 * MEBIBYTE),
+    "coral": Documented("/V1/api/health", "/V1/api/classify", key="error", limit=51 * MEBIBYTE, serves=True),
     "species": Documented(
         "/healthz",
         "/uploadfile/",

@@ -1,4 +1,4 @@
-"""Tells whether the model is as often right as its scores say."""
+"""Tells whether a model is as often right as its scores say."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ BINS: Final = 10
 
 @dataclass(frozen=True)
 class Bin:
-    """The labelled animals whose best class has a score of one range."""
+    """The labelled things whose score is in one range."""
 
     low: float
     high: float
     scores: tuple[float, ...]
     right: int
-    """For how many of them the best class is the animal of the label."""
+    """For how many of them the label says what the score is the probability of."""
 
     @property
     def size(self) -> int:
-        """How many photographs it holds."""
+        """How many things it holds."""
         return len(self.scores)
 
     @property
@@ -36,24 +36,26 @@ class Bin:
 
     @property
     def accuracy(self) -> float:
-        """The share of its photographs whose best class is right."""
+        """The share of those that are right."""
         return self.right / self.size
 
 
 def reliability(outcomes: Iterable[Outcome]) -> tuple[Bin, ...]:
-    """Sort the animals with a target into `BINS` bins by the score of their best class, lowest first.
+    """Sort the animals with a target by the score of their best class, and whether it is right."""
+    return binned((outcome.score, outcome.rank == 1) for outcome in outcomes if outcome.photo.targets)
+
+
+def binned(scored: Iterable[tuple[float, bool]]) -> tuple[Bin, ...]:
+    """Sort scores, and whether each was right, into `BINS` bins, lowest first.
 
     A score on a border belongs to the bin above; 1 belongs to the last.
     """
-    labelled = [outcome for outcome in outcomes if outcome.photo.targets]
-    return tuple(
-        _bin(place, [outcome for outcome in labelled if _place(outcome.score) == place])
-        for place in range(BINS)
-    )
+    scored = list(scored)
+    return tuple(_bin(place, [one for one in scored if _place(one[0]) == place]) for place in range(BINS))
 
 
 def expected_calibration_error(bins: Sequence[Bin]) -> float:
-    """Average over all photographs how far the accuracy of their bin is from its mean score.
+    """Average over all things how far the accuracy of their bin is from its mean score.
 
     0 is a model that is right as often as it says. Some tens of photographs only tell a good one from a bad
     one. Raises `ZeroDivisionError` if there are none. Source: Naeini, Cooper and Hauskrecht 2015, "Obtaining
@@ -67,10 +69,10 @@ def _place(score: float) -> int:
     return min(int(score * BINS), BINS - 1)
 
 
-def _bin(place: int, outcomes: Sequence[Outcome]) -> Bin:
+def _bin(place: int, scored: Sequence[tuple[float, bool]]) -> Bin:
     return Bin(
         low=place / BINS,
         high=(place + 1) / BINS,
-        scores=tuple(outcome.score for outcome in outcomes),
-        right=sum(outcome.rank == 1 for outcome in outcomes),
+        scores=tuple(score for score, _ in scored),
+        right=sum(right for _, right in scored),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
@@ -25,8 +26,20 @@ LINES: Final = "#bbbbbb"
 _TICKS: Final = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
-def reliability_diagram(bins: Sequence[Bin], model_version: str) -> str:
-    """Draw a bar for each bin that holds photographs, as high as its accuracy, its size above it.
+@dataclass(frozen=True)
+class Wording:
+    """What a diagram calls the things that its bins count, their scores, and the share that is right."""
+
+    things: str
+    score: str
+    share: str
+
+
+ANIMALS: Final = Wording("labelled animals", "score of the first class", "share that is right")
+
+
+def reliability_diagram(bins: Sequence[Bin], model_version: str, wording: Wording = ANIMALS) -> str:
+    """Draw a bar for each bin that holds anything, as high as its accuracy, its size above it.
 
     A point marks the mean score of a bin on the diagonal, where a calibrated model's bars end.
     """
@@ -41,7 +54,7 @@ def reliability_diagram(bins: Sequence[Bin], model_version: str) -> str:
         },
     )
     SubElement(picture, "rect", {"width": "100%", "height": "100%", "fill": "white"})
-    _draw_titles(picture, bins, model_version)
+    _draw_titles(picture, bins, model_version, wording)
     _draw_axes(picture)
     filled = [one for one in bins if one.size]
     for one in filled:
@@ -53,15 +66,15 @@ def reliability_diagram(bins: Sequence[Bin], model_version: str) -> str:
     return tostring(picture, encoding="unicode") + "\n"
 
 
-def _draw_titles(picture: Element, bins: Sequence[Bin], model_version: str) -> None:
+def _draw_titles(picture: Element, bins: Sequence[Bin], model_version: str, wording: Wording) -> None:
     size = sum(one.size for one in bins)
     error = f", expected calibration error {expected_calibration_error(bins):.3f}" if size else ""
     middle = LEFT + SIDE / 2
     _write(picture, (middle, 28), model_version, {"font-weight": "bold"})
-    _write(picture, (middle, 48), f"{size} labelled animals{error}")
-    _write(picture, (middle, TOP + SIDE + 45), "score of the first class (point: mean of its bin)")
+    _write(picture, (middle, 48), f"{size} {wording.things}{error}")
+    _write(picture, (middle, TOP + SIDE + 45), f"{wording.score} (point: mean of its bin)")
     turned = {"transform": f"rotate(-90 22 {TOP + SIDE / 2})"}
-    _write(picture, (22, TOP + SIDE / 2), "share that is right", turned)
+    _write(picture, (22, TOP + SIDE / 2), wording.share, turned)
 
 
 def _draw_axes(picture: Element) -> None:

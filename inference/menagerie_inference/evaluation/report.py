@@ -48,7 +48,7 @@ class Report:
             self._boxes(),
             self._misses(),
         )
-        return "\n\n".join(_aligned(rows) for rows in tables if rows)
+        return "\n\n".join(aligned(rows) for rows in tables if rows)
 
     def _measures(self) -> list[list[str]]:
         measures: dict[str, Share] = {
@@ -117,7 +117,8 @@ def _overlaps(overlaps: Sequence[float]) -> list[str]:
     return [f"{mean(overlaps):.3f}" if overlaps else "-", *recalls, str(len(overlaps))]
 
 
-def _aligned(rows: Iterable[list[str]]) -> str:
+def aligned(rows: Iterable[list[str]]) -> str:
+    """Write rows of as many cells each as a table, its columns two spaces apart."""
     rows = list(rows)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)

@@ -12,6 +12,7 @@ from menagerie_inference.evaluation.reliability_diagram import (
     SIDE,
     TOP,
     WIDTH,
+    Wording,
     reliability_diagram,
 )
 
@@ -48,6 +49,14 @@ def test_points_lie_on_the_diagonal_at_the_mean_scores(picture: Element) -> None
 def test_the_texts_say_of_what_and_of_how_many(picture: Element) -> None:
     texts = [one.text for one in picture.findall(f"{SVG}text")]
     assert {"tiny <v1>", "5 labelled animals, expected calibration error 0.180", "1/2", "3/3"} <= set(texts)
+
+
+def test_other_things_are_called_by_their_names() -> None:
+    drawn = reliability_diagram(BINS, "tiny", Wording("tiles", "probability of bleached", "share that is"))
+    texts = [one.text or "" for one in fromstring(drawn).findall(f"{SVG}text")]  # noqa: S314 - drawn here
+    assert "5 tiles, expected calibration error 0.180" in texts
+    assert {"probability of bleached (point: mean of its bin)", "share that is"} <= set(texts)
+    assert "animals" not in drawn
 
 
 def test_nothing_is_drawn_beyond_the_picture(picture: Element) -> None:

@@ -39,19 +39,19 @@ Result = TypeVar("Result")
 SECOND_ROLE: Final = "coral_secondary"
 """The role of the second model, for a profile that has one."""
 
-BATCH_TILES: Final = 8
-"""What a batcher runs at once by default: with an EfficientNet-Lite, 40 to 80 ms of one core.
+BATCH_TILES: Final = 4
+"""Two batches of a photograph are under way at once, so that the model never waits for the next tiles.
 
-Twice as many were no faster for each tile.
+More would be no faster, and others' tiles would wait longer for their turn.
 """
 
 
 class CoralClassifier:
     """Judges photographs tile by tile, with a model, or with two, that others may use, too.
 
-    All that blocks runs in `threads`, one piece of a photograph's work at a time. At most `batch_tiles` tiles
-    of a photograph are with the model, and the next ones follow when these are back: others get their turn
-    between. The model's queue must be able to hold so many.
+    All that blocks runs in `threads`. At most twice `batch_tiles` tiles of a photograph are with the model,
+    and the next ones follow when these are back: others get their turn between. The model's queue must be
+    able to hold `batch_tiles`.
 
     Raises `ManifestError` as `Judge` does.
     """
@@ -88,12 +88,9 @@ class CoralClassifier:
         grid = Grid(photo.width, photo.height)
         first_positions = range(start, len(grid), self._batch_tiles)
         batches = (range(first, min(first + self._batch_tiles, len(grid))) for first in first_positions)
-        async with aclosing(one_ahead(partial(self._start_preparing, photo, grid), batches)) as prepared:
-            async for positions, images in prepared:
-                outputs = [
-                    await self._infer_in_turn(model, images[model.manifest.input]) for model in self._models
-                ]
-                yield self._results(grid, positions, outputs)
+        async with aclosing(one_ahead(partial(self._start_judging, photo, grid), batches)) as judged:
+            async for results in judged:
+                yield results
 
     async def draw(self, photo: Image.Image, chunks: Iterable[ChunkResult], file: BinaryIO) -> None:
         """Tint a photograph in place and write it, as `write_overlay()` does.
@@ -107,15 +104,22 @@ class CoralClassifier:
         manifests = [model.manifest for model in self._models]
         return Summary.of(chunks, *(f"{manifest.name}-{manifest.version}" for manifest in manifests))
 
-    def _start_preparing(
+    def _start_judging(
         self, photo: Image.Image, grid: Grid, positions: range
-    ) -> asyncio.Future[tuple[range, Images]]:
-        def work() -> tuple[range, Images]:
-            tiles = [grid[position] for position in positions]
-            specs = {model.manifest.input for model in self._models}
-            return positions, {spec: prepare(photo, tiles, spec) for spec in specs}
+    ) -> asyncio.Task[list[tuple[int, ChunkResult]]]:
+        return asyncio.create_task(self._judge_batch(photo, grid, positions))
 
-        return self._in_thread(work)
+    async def _judge_batch(
+        self, photo: Image.Image, grid: Grid, positions: range
+    ) -> list[tuple[int, ChunkResult]]:
+        images = await self._in_thread(partial(self._prepare, photo, [grid[place] for place in positions]))
+        outputs = [await self._infer_in_turn(model, images[model.manifest.input]) for model in self._models]
+        return self._results(grid, positions, outputs)
+
+    def _prepare(self, photo: Image.Image, tiles: Sequence[Tile]) -> Images:
+        return {
+            spec: prepare(photo, tiles, spec) for spec in {model.manifest.input for model in self._models}
+        }
 
     @retry(retry=retry_if_exception_type(Overloaded), wait=wait_random_exponential(0.05, max=1.0))
     async def _infer_in_turn(self, model: Model, images: NDArray[np.uint8]) -> Outputs:

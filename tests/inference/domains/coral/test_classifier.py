@@ -139,7 +139,7 @@ async def test_jobs_side_by_side_get_their_own_results(manifest: Manifest) -> No
     assert together == alone
 
 
-async def test_no_more_than_one_batch_of_a_job_is_with_the_model(manifest: Manifest) -> None:
+async def test_no_more_than_two_batches_of_a_job_are_with_the_model(manifest: Manifest) -> None:
     with ThreadPoolExecutor(1) as threads:
         async with loaded(manifest, BatchPolicy(max_batch=2)) as model:
             coral = CoralClassifier(model, threads, batch_tiles=4)
@@ -150,7 +150,7 @@ async def test_no_more_than_one_batch_of_a_job_is_with_the_model(manifest: Manif
                 most = max(most, statistics.queued + statistics.running)
                 await asyncio.sleep(0)
             assert len(await job) == 81
-    assert most == 4
+    assert 4 < most <= 8
 
 
 async def test_a_full_queue_is_waited_for(manifest: Manifest) -> None:
@@ -215,7 +215,7 @@ async def test_leaving_stops_the_work(manifest: Manifest) -> None:
             begun = threads.begun
             await asyncio.wrap_future(threads.submit(int))
             assert threads.begun <= begun + 2  # that one, and a batch that was under way
-            assert model.statistics().accepted == 2
+            assert model.statistics().accepted <= 4
 
 
 async def test_a_cancelled_job_prepares_nothing_more(manifest: Manifest) -> None:

@@ -1,0 +1,85 @@
+"""Makes a coral model: python -m menagerie_inference.training.coral --photos CORALS --others OTHERS.
+
+    pip install torch==2.13.0  # in the build that you want; the CPU's is enough
+    pip install '.[server,onnx,training]'
+    python -m menagerie_inference.training.coral --photos CORALS --others tests/photos
+
+CORALS holds labelled photographs, of which those that are held out are left alone; `read_corals()` says how.
+OTHERS holds photographs that show no reef. Model and manifest are written into the package, or the folder
+`--into`. What is printed was measured by cross-validation; `menagerie_inference.evaluation.coral` measures
+the model on the photographs that are held out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from menagerie_inference.evaluation.coral_labels import read_corals, read_others, to_learn_from
+from menagerie_inference.image import InputSpec
+from menagerie_inference.training.coral.attach import attach
+from menagerie_inference.training.coral.calibration import calibrate, cross_validated, fit_examples
+from menagerie_inference.training.coral.examples import read_examples
+from menagerie_inference.training.coral.export import StatisticsModel, export
+from menagerie_inference.training.coral.manifest import MODEL, Provenance, write_manifest
+from menagerie_inference.training.coral.network import SIZE
+from menagerie_inference.training.coral.views import views_of
+from menagerie_inference.training.species.classifier_weights import compress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from menagerie_inference.evaluation.coral_labels import Coral
+
+MODELS: Final = Path(__file__).parents[2] / "models" / "coral"
+SPEC: Final = InputSpec(SIZE, SIZE, "squash")
+
+RANGES_FROM: Final = 100
+"""How many photographs the int8 ranges are taken from."""
+
+
+def main() -> None:
+    """Train, report, and write model and manifest."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--photos", type=Path, required=True, help="photographs of corals, labelled")
+    parser.add_argument("--others", type=Path, required=True, help="photographs that show no reef")
+    parser.add_argument("--data", default=Provenance.data, help="where CORALS are from, for the manifest")
+    parser.add_argument("--imagery", default=Provenance.imagery, help="which images they stand for")
+    parser.add_argument("--into", type=Path, default=MODELS, help="the folder to write")
+    arguments = parser.parse_args()
+    corals = to_learn_from(read_corals(arguments.photos))
+    others = read_others(arguments.others)
+    provenance = Provenance(arguments.data, arguments.imagery)
+    sys.stdout.write(make(corals, others, arguments.into, provenance))
+
+
+def make(corals: Sequence[Coral], others: Sequence[Path], folder: Path, provenance: Provenance) -> str:
+    """Write a model that was trained on photographs, and return what cross-validation says of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        network = export(_sample(corals), SPEC, Path(scratch))
+        examples = read_examples(corals, others, StatisticsModel(network), SPEC)
+        calibration = calibrate(examples, cross_validated(examples))
+        machine = fit_examples(examples).divided(np.array([1.0, calibration.reef_temperature]))
+        attach(machine, network, Path(scratch) / MODEL)
+        compress(Path(scratch) / MODEL, folder / MODEL)
+    write_manifest(folder, calibration, corals, others, provenance)
+    return f"{calibration}\n"
+
+
+def _sample(corals: Sequence[Coral]) -> Iterator[NDArray[np.uint8]]:
+    step = max(1, len(corals) // RANGES_FROM)
+    return (views_of(coral.path, SPEC).images[0] for coral in corals[::step])
+
+
+if __name__ == "__main__":
+    main()
