@@ -1,17 +1,27 @@
-"""The limit that a server can approach and not pass: a plain loop over decoding and running the models."""
+"""The limit that a server can approach and not pass: a plain loop over making images and running models."""
 
 from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from menagerie_inference.backends import load_backend
+from menagerie_inference.domains.coral.photo import open_photo
+from menagerie_inference.domains.coral.preparing import prepare
+from menagerie_inference.domains.coral.tiling import Grid
 from menagerie_inference.image import decode_each
 from menagerie_inference.registry import EMBEDDED, Registry
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 ROLES = ("species", "people", "faces")
 """The models that the species API asks about each photograph."""
+
+LARGEST = 200_000_000
+"""Pixels."""
 
 
 @dataclass(frozen=True)
@@ -31,21 +41,40 @@ def mean(one: Limit, other: Limit) -> Limit:
 
 
 def plain_loop(photo: bytes, *, threads: int, images: int) -> Limit:
-    """Decode and run in this many threads, as many as the server's models have instances, one core each."""
+    """Decode and run in this many threads, as many as the server runs models in."""
     registry = Registry.for_profile(EMBEDDED)
     manifests = [registry.manifest_for(role) for role in ROLES]
     backends = [load_backend(manifest, threads=1) for manifest in manifests]
     specs = [manifest.input for manifest in manifests]
 
-    def loop(count: int) -> None:
-        for _ in range(count):
-            for backend, decoded in zip(backends, decode_each(photo, specs), strict=True):
-                backend.run(decoded.pixels[None])
+    def step(_: int) -> None:
+        for backend, decoded in zip(backends, decode_each(photo, specs), strict=True):
+            backend.run(decoded.pixels[None])
 
-    loop(5)
+    return _limit(step, threads, images)
+
+
+def plain_loop_over_tiles(photo: bytes, *, threads: int) -> Limit:
+    """Cut the tiles of a decoded photograph and run the coral model in this many threads."""
+    manifest = Registry.for_profile(EMBEDDED).manifest_for("coral")
+    backend = load_backend(manifest, threads=1)
+    opened = open_photo(photo, max_pixels=LARGEST)
+    grid = Grid(opened.width, opened.height)
+
+    def step(position: int) -> None:
+        backend.run(prepare(opened, [grid[position]], manifest.input))
+
+    return _limit(step, threads, len(grid))
+
+
+def _limit(step: Callable[[int], None], threads: int, steps: int) -> Limit:
+    def loop(first: int) -> None:
+        for position in range(first, steps, threads):
+            step(position)
+
+    step(0)
     with ThreadPoolExecutor(threads) as pool:
         started, cpu = time.perf_counter(), time.process_time()
-        list(pool.map(loop, [images // threads] * threads))
+        list(pool.map(loop, range(threads)))
         seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
-    done = images // threads * threads
-    return Limit(done / seconds, cpu / done * 1000)
+    return Limit(steps / seconds, cpu / steps * 1000)

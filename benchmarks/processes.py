@@ -30,12 +30,19 @@ class Processes:
 
     def idle_rows(self) -> list[Row]:
         """Return the memory of a worker and of Envoy, as they are now."""
-        worker = max(_megabytes(process) for process in self._workers)
         envoy = max(_megabytes(process) for process in self._envoy)
         return [
-            Row("idle worker, resident", worker, "MB", MAX_WORKER_MEGABYTES),
+            Row("idle worker, resident", self.worker_megabytes(), "MB", MAX_WORKER_MEGABYTES),
             Row("idle Envoy, resident", envoy, "MB", MAX_ENVOY_MEGABYTES),
         ]
+
+    def worker_megabytes(self) -> float:
+        """Return the memory of the largest worker."""
+        return max(_megabytes(process) for process in self._workers)
+
+    def database_url(self) -> str:
+        """Return where the workers' database is."""
+        return self._workers[0].environ()["MENAGERIE_DATABASE_URL"]
 
     async def measure(self, callers: list[Call], *, warm_up: int, calls: int) -> Measured:
         """Make calls to warm up, and then this many that count, shared by the callers."""

@@ -1,4 +1,4 @@
-"""The rows that a benchmark gives: printed as a table, and written to build/bench.json."""
+"""The rows that a benchmark gives: printed as they come, and written to build/bench.json."""
 
 from __future__ import annotations
 
@@ -24,12 +24,15 @@ class Row:
         return None if self.limit is None else self.value / self.limit
 
 
-def write(rows: list[Row]) -> None:
-    """Print the rows, and write them to the file."""
-    print(f"{'':60}{'value':>10}  {'unit':12}{'limit':>9}{'ratio':>8}")
+def show(rows: list[Row]) -> None:
+    """Print the rows."""
     for row in rows:
         limit = "" if row.limit is None else f"{row.limit:.2f}"
         ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-        print(f"{row.name:60}{row.value:10.2f}  {row.unit:12}{limit:>9}{ratio:>8}")
+        print(f"{row.name:60}{row.value:10.2f}  {row.unit:12}{limit:>9}{ratio:>8}", flush=True)
+
+
+def write(rows: list[Row]) -> None:
+    """Write the rows to the file."""
     FILE.parent.mkdir(exist_ok=True)
     FILE.write_text(json.dumps([asdict(row) | {"ratio": row.ratio} for row in rows], indent=2))

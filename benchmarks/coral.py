@@ -1,0 +1,199 @@
+"""A job of a hundred megapixels against a plain loop over its tiles, and what others feel of it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import time
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import grpc
+import psycopg
+from benchmarks.limit import Limit, plain_loop_over_tiles
+from benchmarks.load import Call, RestCaller, measure, post_form, run
+from benchmarks.species import two_hundred_kilobytes
+from benchmarks.table import Row
+from PIL import Image
+from tests.support.photos import PHOTOS
+
+from menagerie.coral.v1 import coral_pb2 as pb
+from menagerie.coral.v1.coral_pb2_grpc import CoralServiceStub
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from benchmarks.processes import Processes
+    from tests.support.server import RunningServer
+
+    from menagerie.coral.v1.coral_pb2_grpc import CoralServiceAsyncStub
+
+TILE_SIDE: Final = 244
+TILES_ALONG: Final = 41
+PIXELS: Final = (TILE_SIDE * TILES_ALONG) ** 2
+"""What the server must allow."""
+PIECE_BYTES: Final = 1024 * 1024
+CALLS: Final = 100
+WARM_UP_CALLS: Final = 10
+WATCHERS: Final = 1000
+MAX_DATABASE_SHARE: Final = 0.05
+IN_TRANSACTION: Final = """
+SELECT (active_time + idle_in_transaction_time) / 1000 FROM pg_stat_database
+WHERE datname = current_database()
+"""
+STATISTICS_SECONDS: Final = 12.0
+"""An idle connection reports what it did after ten seconds (PostgreSQL's PGSTAT_IDLE_INTERVAL)."""
+
+
+def rows(server: RunningServer, processes: Processes) -> list[Row]:
+    """Return the rows of a job alone, of its watchers, and of others beside it."""
+    return asyncio.run(_measure(server, processes))
+
+
+async def _measure(server: RunningServer, processes: Processes) -> list[Row]:
+    large, tile = _photo(TILE_SIDE * TILES_ALONG), _photo(TILE_SIDE)
+    async with grpc.aio.insecure_channel(server.worker()) as channel:
+        stub: CoralServiceAsyncStub = CoralServiceStub(channel)
+        return [
+            *await _alone(stub, large, processes),
+            *await _watched(stub, large, server, processes),
+            *await _beside(stub, large, "job of one tile", [partial(_finish, stub, tile)]),
+            *await _uploads_beside(stub, large, server),
+        ]
+
+
+async def _alone(stub: CoralServiceAsyncStub, large: bytes, processes: Processes) -> list[Row]:
+    before = _limit(large)
+    busy = await _database_seconds(processes)
+    started = time.perf_counter()
+    judged = await _finish(stub, large)
+    seconds = time.perf_counter() - started
+    await asyncio.sleep(STATISTICS_SECONDS)
+    share = (await _database_seconds(processes) - busy) / seconds
+    limit = (before.per_second + _limit(large).per_second) / 2
+    return [
+        Row("job of 1,681 tiles", judged, "tiles/s", limit),
+        Row("job of 1,681 tiles, from upload to result", seconds, "s"),
+        Row("job of 1,681 tiles, the database's share of the time", share, "", MAX_DATABASE_SHARE),
+    ]
+
+
+async def _watched(
+    stub: CoralServiceAsyncStub, large: bytes, server: RunningServer, processes: Processes
+) -> list[Row]:
+    job_id = await _begin(stub, large)
+    await _judging(stub, job_id)
+    before = processes.worker_megabytes()
+    async with grpc.aio.insecure_channel(server.worker()) as channel:
+        watchers: CoralServiceAsyncStub = CoralServiceStub(channel)
+        watches = [watchers.WatchStatus(pb.WatchStatusRequest(job_id=job_id)) for _ in range(WATCHERS)]
+        await asyncio.gather(*(watch.read() for watch in watches))
+        memory = processes.worker_megabytes() - before
+        ends = await asyncio.gather(*(_end(watch) for watch in watches))
+    return [
+        Row("1,000 watchers of a job, the last told after the first", (max(ends) - min(ends)) * 1000, "ms"),
+        Row("1,000 watchers of a job, memory of the worker", memory, "MB"),
+    ]
+
+
+async def _uploads_beside(stub: CoralServiceAsyncStub, large: bytes, server: RunningServer) -> list[Row]:
+    request = post_form("/uploadfile/", two_hundred_kilobytes())
+    async with RestCaller.several(1, server.ports["species"], request) as callers:
+        return await _beside(stub, large, "POST /uploadfile/", callers)
+
+
+async def _beside(stub: CoralServiceAsyncStub, large: bytes, name: str, callers: list[Call]) -> list[Row]:
+    """Return the latency of calls beside a job, with twice the latency without one as the limit."""
+    await run(callers, WARM_UP_CALLS)
+    alone = await measure(callers, calls=CALLS)
+    async with _always_judging(stub, large):
+        beside = await measure(callers, calls=CALLS)
+    return [
+        Row(
+            f"{name} beside a large job, {label}", beside.percentile(share), "ms", 2 * alone.percentile(share)
+        )
+        for label, share in (("p50", 50), ("p99", 99))
+    ]
+
+
+@asynccontextmanager
+async def _always_judging(stub: CoralServiceAsyncStub, large: bytes) -> AsyncIterator[None]:
+    """Keep the server at large jobs, one after the other, until the block ends."""
+    jobs: list[str] = []
+
+    async def judge() -> None:
+        while True:
+            jobs.append(await _begin(stub, large))
+            await _end(stub.WatchStatus(pb.WatchStatusRequest(job_id=jobs[-1])))
+
+    task = asyncio.create_task(judge())
+    await asyncio.sleep(1)
+    try:
+        yield
+    finally:
+        if not task.cancel():
+            raise RuntimeError("the large jobs ended") from task.exception()
+        await stub.CancelJob(pb.CancelJobRequest(job_id=jobs[-1]))
+
+
+async def _finish(stub: CoralServiceAsyncStub, photo: bytes) -> float:
+    """Have a photograph judged, and return how many tiles a second that took, without the rest of the job."""
+    times: dict[int, float] = {}
+    async for status in stub.WatchStatus(pb.WatchStatusRequest(job_id=await _begin(stub, photo))):
+        times.setdefault(status.completed_chunks, time.perf_counter())
+    _check(status)
+    first, last = min(times), max(times)
+    seconds = times[last] - times[first]
+    return (last - first) / seconds if seconds else 0.0
+
+
+async def _begin(stub: CoralServiceAsyncStub, photo: bytes) -> str:
+    return str((await stub.Classify(_pieces(photo))).job_id)
+
+
+async def _judging(stub: CoralServiceAsyncStub, job_id: str) -> None:
+    """Wait until the first tiles are judged."""
+    async for status in stub.WatchStatus(pb.WatchStatusRequest(job_id=job_id)):
+        if status.completed_chunks:
+            return
+
+
+async def _end(watch: grpc.aio.UnaryStreamCall[pb.WatchStatusRequest, pb.WatchStatusResponse]) -> float:
+    """Read a watch to its end, and return when that was told."""
+    while (status := await watch.read()) is not grpc.aio.EOF:
+        last = status
+    _check(last)
+    return time.perf_counter()
+
+
+def _check(last: pb.WatchStatusResponse) -> None:
+    if last.status != "completed":
+        raise RuntimeError(f"the job came to {last}")
+
+
+def _pieces(photo: bytes) -> Iterator[pb.ClassifyRequest]:
+    return (
+        pb.ClassifyRequest(image=photo[start : start + PIECE_BYTES])
+        for start in range(0, len(photo), PIECE_BYTES)
+    )
+
+
+async def _database_seconds(processes: Processes) -> float:
+    """Return how long all connections together have been in a transaction, in seconds."""
+    async with await psycopg.AsyncConnection.connect(processes.database_url()) as connection:
+        ((seconds,),) = await (await connection.execute(IN_TRANSACTION)).fetchall()
+    return float(seconds)
+
+
+def _limit(photo: bytes) -> Limit:
+    return plain_loop_over_tiles(photo, threads=os.cpu_count() or 1)
+
+
+def _photo(side: int) -> bytes:
+    """Return a square photograph as a JPEG."""
+    file = io.BytesIO()
+    with Image.open(io.BytesIO(PHOTOS.a_scene().content)) as image:
+        image.convert("RGB").resize((side, side)).save(file, "JPEG", quality=90)
+    return file.getvalue()
