@@ -162,7 +162,8 @@ async def _judging(stub: CoralServiceAsyncStub, job_id: str) -> None:
 
 async def _end(watch: grpc.aio.UnaryStreamCall[pb.WatchStatusRequest, pb.WatchStatusResponse]) -> float:
     """Read a watch to its end, and return when that was told."""
-    while (status := await watch.read()) is not grpc.aio.EOF:
+    last = pb.WatchStatusResponse()
+    while isinstance(status := await watch.read(), pb.WatchStatusResponse):
         last = status
     _check(last)
     return time.perf_counter()
