@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 REPEAT_SECONDS = 15.0
 """How often the same is told again: proxies end what stands still."""
-GATHER_SECONDS = 0.05
-"""Changes that come this close together are read at once: twenty queries a second at most."""
+REST_SECONDS = 0.05
+"""A job's changes that come this close together are read at once."""
+GATHER_SECONDS = 0.01
+"""So are those of different jobs: a hundred queries a second at most."""
 PAUSE_SECONDS = 1.0
 
 _log = structlog.get_logger()
@@ -67,6 +69,7 @@ class Watchers:
         self._repeat_seconds = repeat_seconds
         self._watchers: defaultdict[int, set[_Watcher]] = defaultdict(set)
         self._unread: set[int] = set()
+        self._resting: set[int] = set()
         self._wake = asyncio.Event()
         self._queries = 0
         self._closed = False
@@ -127,8 +130,9 @@ class Watchers:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            job_ids, self._unread = self._unread, set()
-            await self._read(job_ids)
+            if job_ids := self._unread - self._resting:
+                self._unread -= job_ids
+                await self._read(job_ids)
 
     @contextmanager
     def _watching(self, job_id: int) -> Iterator[_Watcher]:
@@ -154,7 +158,17 @@ class Watchers:
             return
         for job_id in job_ids:
             self._tell(job_id, found.get(job_id))
+        self._rest(job_ids)
         await asyncio.sleep(GATHER_SECONDS)
+
+    def _rest(self, job_ids: set[int]) -> None:
+        """Leave these jobs alone for a moment; others are not held up by how often these change."""
+        self._resting |= job_ids
+        asyncio.get_running_loop().call_later(REST_SECONDS, self._end_rest, job_ids)
+
+    def _end_rest(self, job_ids: set[int]) -> None:
+        self._resting -= job_ids
+        self._wake.set()
 
     def _tell(self, job_id: int, job: Job | None) -> None:
         for watcher in self._watchers.get(job_id, ()):

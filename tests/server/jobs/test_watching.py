@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.server.jobs.until import until
 
+from menagerie_server.jobs import watching
 from menagerie_server.jobs.attempt_records import AttemptRecords
 from menagerie_server.jobs.changes import listen
 from menagerie_server.jobs.errors import JobNotFound
@@ -139,6 +140,20 @@ async def test_many_jobs_that_change_at_once_are_read_at_once(jobs: Jobs, databa
 
     assert {job.state for job in ended} == {"completed"}
     assert jobs.watch_statistics().queries - queries < 10
+
+
+async def test_a_job_that_changes_often_holds_up_no_other(
+    jobs: Jobs, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "REST_SECONDS", 60.0)
+    often, attempt = await begun(jobs, database)
+    other, _ = await begun(jobs, database)
+    await anext(jobs.watch(API, often))
+    for position in range(9):
+        await attempt.save({position: 0}, 9)
+    async with asyncio.timeout(30):
+        assert (await anext(jobs.watch(API, other))).id == other
+    assert jobs.watch_statistics().queries == 2
 
 
 @pytest.fixture
