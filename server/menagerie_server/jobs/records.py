@@ -67,8 +67,8 @@ class JobRecords:
     async def unended(self, limit: int) -> int:
         """Count the jobs that wait or run, up to a limit."""
         async with self._database.connection() as connection:
-            count = _only(await (await connection.execute(_UNENDED, [limit])).fetchone())
-            return int(str(count))
+            ((count,),) = await (await connection.execute(_UNENDED, [limit])).fetchall()
+            return int(count)
 
     async def read(self, job_id: int, api: str) -> Job:
         """Return a job. Raises JobNotFound."""
