@@ -96,9 +96,10 @@ class Worker:
         stopped = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
         async with AsyncExitStack() as stack:
-            decoder = await stack.enter_async_context(ImageDecoder(threads=self._cores))
             engine = LocalEngine(cores=self._cores, observe=batch_observer)
             await stack.enter_async_context(engine)
+            # Left before the engine: its threads run models, too.
+            decoder = await stack.enter_async_context(ImageDecoder(threads=self._cores))
             gemini = _gemini(self._settings.species, decoder)
             if gemini is not None:
                 await stack.enter_async_context(gemini)

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from menagerie_inference.batching.batch import Outputs, Run
+from menagerie_inference.batching.batch import Outputs, Run, run_together
 from menagerie_inference.batching.batcher import Batcher
 from menagerie_inference.batching.policy import BatchPolicy
 from menagerie_inference.batching.statistics import BatchObserver, BatchReport, BatchStatistics
 
-__all__ = ["BatchObserver", "BatchPolicy", "BatchReport", "BatchStatistics", "Batcher", "Outputs", "Run"]
+__all__ = [
+    "BatchObserver",
+    "BatchPolicy",
+    "BatchReport",
+    "BatchStatistics",
+    "Batcher",
+    "Outputs",
+    "Run",
+    "run_together",
+]

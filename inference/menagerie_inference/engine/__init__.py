@@ -32,8 +32,14 @@ class Model(Protocol):
         for images of another shape.
         """
 
+    def run(self, images: NDArray[np.uint8]) -> Outputs:
+        """Run images as `infer()` does, but at once, with no one else's, in this thread, which it blocks.
+
+        Raises `ValueError` for images of another shape, and what the model raises.
+        """
+
     def statistics(self) -> BatchStatistics:
-        """Give the counts of what the model has done."""
+        """Give the counts of what the callers of `infer()` were given."""
 
 
 class Engine(Protocol):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
 
 from menagerie_inference.backends import load_backend
-from menagerie_inference.batching import Batcher, BatchPolicy
+from menagerie_inference.batching import Batcher, BatchPolicy, BatchReport, run_together
 from menagerie_inference.errors import ModelUnavailable
 
 if TYPE_CHECKING:
@@ -26,17 +27,33 @@ if TYPE_CHECKING:
 class LocalModel:
     """A model of this process; `engine.Model` says what it promises."""
 
-    def __init__(self, manifest: Manifest, backend: Backend, batcher: Batcher) -> None:
+    def __init__(
+        self, manifest: Manifest, backend: Backend, batcher: Batcher, observer: BatchObserver | None
+    ) -> None:
         self.manifest = manifest
         self.device = backend.device
+        self._backend = backend
         self._batcher = batcher
+        self._observer = observer
         self._shape = (manifest.input.height, manifest.input.width, 3)
 
     async def infer(self, images: NDArray[np.uint8], *, deadline: float | None = None) -> Outputs:
         """Run images, batched with those of other callers; as `Model.infer()`."""
+        self._check(images)
+        return await self._batcher.submit(images, deadline)
+
+    def run(self, images: NDArray[np.uint8]) -> Outputs:
+        """Run images in this thread; as `Model.run()`."""
+        self._check(images)
+        start = time.monotonic()
+        (outputs,) = run_together(self._backend.run, [images])
+        if self._observer is not None:
+            self._observer(BatchReport(len(images), 0.0, time.monotonic() - start))
+        return outputs
+
+    def _check(self, images: NDArray[np.uint8]) -> None:
         if images.shape[1:] != self._shape or images.dtype != "uint8":
             raise ValueError(f"the model takes uint8 (n, {self._shape}), not {images.dtype} {images.shape}")
-        return await self._batcher.submit(images, deadline)
 
     def statistics(self) -> BatchStatistics:
         """Give the counts of the model's batcher."""
@@ -100,4 +117,4 @@ class LocalEngine:
         observer = self._observe(manifest) if self._observe else None
         policy = self._policy or BatchPolicy.for_device(backend.device, self._cores)
         batcher = Batcher(backend.run, policy, threads=self._threads, observer=observer)
-        return LocalModel(manifest, backend, await self._stack.enter_async_context(batcher))
+        return LocalModel(manifest, backend, await self._stack.enter_async_context(batcher), observer)

@@ -48,6 +48,8 @@ async def test_images_of_another_shape_are_refused(manifest: Manifest, images: N
         model = await engine.load(manifest)
         with pytest.raises(ValueError, match="takes uint8"):
             await model.infer(images)
+        with pytest.raises(ValueError, match="takes uint8"):
+            model.run(images)
 
 
 async def test_readiness_tells_what_is_asked_for_and_what_is_loaded(manifest: Manifest) -> None:
@@ -98,5 +100,8 @@ async def test_each_models_batches_are_told_to_its_own_observer(manifest: Manife
 
     async with LocalEngine(BatchPolicy(), observe=observe) as engine:
         model = await engine.load(manifest)
-        await model.infer(np.zeros((3, 4, 6, 3), np.uint8))
-    assert [(role, report.images) for role, report in told] == [("colour", 3)]
+        batched = await model.infer(np.full((3, 4, 6, 3), 7, np.uint8))
+        alone = await asyncio.to_thread(model.run, np.full((2, 4, 6, 3), 7, np.uint8))
+    assert batched["mean"][:2].tolist() == alone["mean"].tolist() == [[7] * 3] * 2
+    assert [(role, report.images) for role, report in told] == [("colour", 3), ("colour", 2)]
+    assert told[1][1].inference_seconds > 0

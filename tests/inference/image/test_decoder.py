@@ -16,7 +16,7 @@ from menagerie_inference.errors import (
 from menagerie_inference.image import DecodedImage, ImageDecoder, InputSpec, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from PIL import Image
 
@@ -58,9 +58,9 @@ async def test_its_limit_on_pixels(photo: bytes) -> None:
 
 async def test_it_refuses_at_once_exactly_when_its_queue_is_full(photo: bytes) -> None:
     async with ImageDecoder(threads=1, max_waiting=2) as decoder:
-        accepted = _start(decoder, photo, 3)
+        accepted = _start(decoder, photo, 4)
         await asyncio.sleep(0)
-        assert decoder.statistics() == (2, 1)
+        assert decoder.statistics() == (2, 2)
         with pytest.raises(Overloaded):
             await decoder.decode(photo, SPEC)
         await asyncio.gather(*accepted)
@@ -69,13 +69,14 @@ async def test_it_refuses_at_once_exactly_when_its_queue_is_full(photo: bytes) -
 
 async def test_a_caller_who_leaves_the_queue_frees_its_place(photo: bytes) -> None:
     async with ImageDecoder(threads=1, max_waiting=1) as decoder:
-        running, waiting = _start(decoder, photo, 2)
+        *running, waiting = _start(decoder, photo, 3)
         await asyncio.sleep(0)
+        assert decoder.statistics() == (1, 2)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
         other = asyncio.create_task(decoder.decode(photo, SPEC))
-        await asyncio.gather(running, other)
+        await asyncio.gather(*running, other)
 
 
 class HeldSpec(InputSpec):
@@ -100,11 +101,11 @@ async def test_a_thread_is_taken_until_it_is_done_though_its_caller_left(photo: 
         await asyncio.wait([running])
         assert running.cancelled()
         assert decoder.statistics() == (0, 1)
-        (waiting,) = _start(decoder, photo, 1)
+        next_one, waiting = _start(decoder, photo, 2)
         await asyncio.sleep(0)
-        assert decoder.statistics() == (1, 1)
+        assert decoder.statistics() == (1, 2)
         HeldSpec.free.set()
-        assert (await waiting).width == 1280
+        assert [(await one).width for one in (next_one, waiting)] == [1280, 1280]
         assert decoder.statistics() == (0, 0)
 
 
@@ -119,6 +120,48 @@ async def test_what_a_caller_who_left_would_have_been_told_is_not_reported_as_lo
     assert lost == []
 
 
+async def test_work_on_a_photo_follows_in_its_thread(photo: bytes) -> None:
+    def work(photos: Sequence[DecodedImage]) -> tuple[int, str]:
+        return len(photos), threading.current_thread().name
+
+    async with ImageDecoder(threads=1) as decoder:
+        count, thread = await decoder.decode_and(work, photo, (SPEC, SPEC))
+        with pytest.raises(ZeroDivisionError):
+            await decoder.decode_and(lambda _: 1 / 0, photo, (SPEC,))
+        assert decoder.statistics() == (0, 0)
+    assert count == 2
+    assert thread.startswith("decode")
+
+
+async def test_no_work_on_a_photo_whose_caller_left_while_it_was_decoded(photo: bytes) -> None:
+    HeldSpec.free.set()
+    spec = HeldSpec(32, 32)
+    HeldSpec.free.clear()
+    worked: list[object] = []
+    async with ImageDecoder(threads=1) as decoder:
+        call = asyncio.create_task(decoder.decode_and(worked.append, photo, (spec,)))
+        await asyncio.sleep(0.01)
+        call.cancel()
+        await asyncio.wait([call])
+        HeldSpec.free.set()
+    assert worked == []
+
+
+async def test_no_work_on_a_photo_that_took_too_long_to_decode(photo: bytes) -> None:
+    HeldSpec.free.set()
+    spec = HeldSpec(32, 32)
+    HeldSpec.free.clear()
+    worked: list[object] = []
+    async with ImageDecoder(threads=1) as decoder:
+        deadline = asyncio.get_running_loop().time() + 0.05
+        call = asyncio.create_task(decoder.decode_and(worked.append, photo, (spec,), deadline=deadline))
+        await asyncio.sleep(0.06)
+        HeldSpec.free.set()
+        with pytest.raises(DeadlineExceeded, match="while the image was decoded"):
+            await call
+    assert worked == []
+
+
 async def test_a_deadline_that_has_passed(photo: bytes) -> None:
     async with ImageDecoder(threads=1) as decoder:
         now = asyncio.get_running_loop().time()
@@ -129,9 +172,9 @@ async def test_a_deadline_that_has_passed(photo: bytes) -> None:
 
 async def test_closing_finishes_what_runs_and_refuses_the_rest(photo: bytes) -> None:
     async with ImageDecoder(threads=1) as decoder:
-        running, waiting = _start(decoder, photo, 2)
+        *running, waiting = _start(decoder, photo, 3)
         await asyncio.sleep(0)
-    assert (await running).width == 1280
+    assert [(await one).width for one in running] == [1280, 1280]
     with pytest.raises(ModelUnavailable):
         await waiting
     with pytest.raises(ModelUnavailable):

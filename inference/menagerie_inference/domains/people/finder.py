@@ -10,6 +10,7 @@ from menagerie_inference.domains.people.interpreter import DetectorInterpreter
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from menagerie_inference.batching import Outputs
     from menagerie_inference.domains.people.interpreter import Sighting
     from menagerie_inference.engine import Engine, Model
     from menagerie_inference.image import DecodedImage, InputSpec
@@ -64,6 +65,14 @@ class PeopleFinder:
         outputs = await asyncio.gather(
             *(model.infer(photo.pixels[None], deadline=deadline) for model, photo in runs)
         )
+        return self._interpret(outputs, photos)
+
+    def find_now(self, photos: Sequence[DecodedImage]) -> tuple[Sighting, ...]:
+        """Find the people as `find()` does, in this thread; raises as `Model.run()` does."""
+        runs = zip(self._models, photos, strict=True)
+        return self._interpret([model.run(photo.pixels[None]) for model, photo in runs], photos)
+
+    def _interpret(self, outputs: Sequence[Outputs], photos: Sequence[DecodedImage]) -> tuple[Sighting, ...]:
         figures, faces = (
             interpreter.interpret(output["scores"][0], output["boxes"][0], photo)
             for interpreter, output, photo in zip(self._interpreters, outputs, photos, strict=True)
