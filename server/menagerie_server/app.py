@@ -34,6 +34,7 @@ from menagerie_server.gemini.analyzer import GeminiAnalyzer
 from menagerie_server.gemini.options import GeminiOptions
 from menagerie_server.interceptors import interceptors
 from menagerie_server.jobs.jobs import CONNECTIONS, Jobs
+from menagerie_server.jobs.priority import give_way
 from menagerie_server.loading import Loading
 from menagerie_server.logs import configure_logs
 from menagerie_server.metrics import batch_observer
@@ -131,7 +132,8 @@ class Worker:
         if settings.database_url is None:
             raise ValueError("a worker is told of its database by whoever starts it")
         # A thread for each job that runs: opening and drawing a photograph takes seconds, and its memory.
-        threads = ThreadPoolExecutor(settings.jobs_per_worker, thread_name_prefix="job")
+        count = max(settings.jobs_per_worker, self._cores + 1)
+        threads = ThreadPoolExecutor(count, thread_name_prefix="job", initializer=give_way)
         stack.push_async_callback(asyncio.to_thread, threads.shutdown)
         connections = settings.database_connections_per_worker - CONNECTIONS
         database = await stack.enter_async_context(Database(settings.database_url, connections=connections))
@@ -150,8 +152,13 @@ class Worker:
         second = None
         if SECOND_ROLE in self._registry.roles():
             second = await engine.load(await asyncio.to_thread(self._registry.manifest_for, SECOND_ROLE))
-        max_pixels = self._settings.coral.max_pixels
-        classifier = CoralClassifier(model, store.threads, second=second, max_pixels=max_pixels)
+        classifier = CoralClassifier(
+            model,
+            store.threads,
+            second=second,
+            max_pixels=self._settings.coral.max_pixels,
+            under_way=self._cores + 1,
+        )
         store.jobs.register(CORAL.name, Judging(classifier, store.objects).run)
         await self._finish(CORAL, self._coral, classifier, model)
 

@@ -41,17 +41,17 @@ class Batcher:
     ) -> None:
         """Run batches in `threads`, which others may use, too; by default in threads of its own."""
         self._run = run
-        self._policy = policy or BatchPolicy()
+        self.policy = policy or BatchPolicy()
         self._shared_threads = threads
         self._observer = observer
         self._statistics = BatchStatistics()
-        self._queue = BatchQueue(self._policy, self._statistics)
+        self._queue = BatchQueue(self.policy, self._statistics)
         self._running: set[Item] = set()
         self._changed = asyncio.Event()
         self._open = False
 
     async def __aenter__(self) -> Self:
-        own = ThreadPoolExecutor(self._policy.instances, thread_name_prefix="batch")
+        own = ThreadPoolExecutor(self.policy.instances, thread_name_prefix="batch")
         self._own_threads, self._threads = own, self._shared_threads or own
         self._workers = asyncio.create_task(self._work_together())
         self._open = True
@@ -108,7 +108,7 @@ class Batcher:
     async def _work_together(self) -> None:
         try:
             async with asyncio.TaskGroup() as workers:
-                for _ in range(self._policy.instances):
+                for _ in range(self.policy.instances):
                     workers.create_task(self._work())
         finally:  # whatever ended the workers, no caller is left waiting for them
             self._close()

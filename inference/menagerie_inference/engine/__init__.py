@@ -25,6 +25,10 @@ class Model(Protocol):
     def device(self) -> str:
         """Where it runs: "cpu" or "cuda"."""
 
+    @property
+    def batches(self) -> bool:
+        """Whether images of several callers run together: where not, `run()` does as well as `infer()`."""
+
     async def infer(self, images: NDArray[np.uint8], *, deadline: float | None = None) -> Outputs:
         """Run uint8 RGB images (n, height, width, 3) of the manifest's input size; gives n rows per output.
 
@@ -35,7 +39,7 @@ class Model(Protocol):
     def run(self, images: NDArray[np.uint8]) -> Outputs:
         """Run images as `infer()` does, but at once, with no one else's, in this thread, which it blocks.
 
-        Raises `ValueError` for images of another shape, and what the model raises.
+        Raises as `infer()` does, but for `Overloaded` and `DeadlineExceeded`.
         """
 
     def statistics(self) -> BatchStatistics:

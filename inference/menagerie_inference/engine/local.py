@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
 
 from menagerie_inference.backends import load_backend
-from menagerie_inference.batching import Batcher, BatchPolicy, BatchReport, run_together
+from menagerie_inference.batching import Batcher, BatchPolicy, BatchReport, join, run_together
 from menagerie_inference.errors import ModelUnavailable
 
 if TYPE_CHECKING:
@@ -32,9 +32,11 @@ class LocalModel:
     ) -> None:
         self.manifest = manifest
         self.device = backend.device
+        self.batches = batcher.policy.max_batch > 1
         self._backend = backend
         self._batcher = batcher
         self._observer = observer
+        self._open = True
         self._shape = (manifest.input.height, manifest.input.width, 3)
 
     async def infer(self, images: NDArray[np.uint8], *, deadline: float | None = None) -> Outputs:
@@ -45,15 +47,27 @@ class LocalModel:
     def run(self, images: NDArray[np.uint8]) -> Outputs:
         """Run images in this thread; as `Model.run()`."""
         self._check(images)
+        size = self._batcher.policy.max_batch
+        return join([self._run(images[start : start + size]) for start in range(0, len(images), size)])
+
+    def close(self) -> None:
+        """Run nothing any more."""
+        self._open = False
+
+    def _run(self, batch: NDArray[np.uint8]) -> Outputs:
+        if not self._open:
+            raise ModelUnavailable("the model is closed")
         start = time.monotonic()
-        (outputs,) = run_together(self._backend.run, [images])
+        (outputs,) = run_together(self._backend.run, [batch])
         if self._observer is not None:
-            self._observer(BatchReport(len(images), 0.0, time.monotonic() - start))
+            self._observer(BatchReport(len(batch), 0.0, time.monotonic() - start))
         return outputs
 
     def _check(self, images: NDArray[np.uint8]) -> None:
         if images.shape[1:] != self._shape or images.dtype != "uint8":
             raise ValueError(f"the model takes uint8 (n, {self._shape}), not {images.dtype} {images.shape}")
+        if len(images) == 0:
+            raise ValueError("a request holds at least one image")
 
     def statistics(self) -> BatchStatistics:
         """Give the counts of the model's batcher."""
@@ -117,4 +131,6 @@ class LocalEngine:
         observer = self._observe(manifest) if self._observe else None
         policy = self._policy or BatchPolicy.for_device(backend.device, self._cores)
         batcher = Batcher(backend.run, policy, threads=self._threads, observer=observer)
-        return LocalModel(manifest, backend, await self._stack.enter_async_context(batcher), observer)
+        model = LocalModel(manifest, backend, await self._stack.enter_async_context(batcher), observer)
+        self._stack.callback(model.close)
+        return model

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
 from tenacity import retry, retry_if_exception_type, wait_random_exponential
 
-from menagerie_inference.domains.coral.ahead import one_ahead
 from menagerie_inference.domains.coral.judge import Judge
 from menagerie_inference.domains.coral.overlay import write_overlay
 from menagerie_inference.domains.coral.photo import MAX_PIXELS, open_photo
 from menagerie_inference.domains.coral.preparing import prepare
 from menagerie_inference.domains.coral.result import ChunkResult, Summary
+from menagerie_inference.domains.coral.side_by_side import side_by_side
 from menagerie_inference.domains.coral.tiling import Grid
 from menagerie_inference.errors import Overloaded
 
@@ -39,19 +39,20 @@ Result = TypeVar("Result")
 SECOND_ROLE: Final = "coral_secondary"
 """The role of the second model, for a profile that has one."""
 
-BATCH_TILES: Final = 4
-"""Two batches of a photograph are under way at once, so that the model never waits for the next tiles.
+BATCH_TILES: Final = 8
+"""Of more, others' tiles would wait longer for their turn; fewer keep the event loop busier."""
 
-More would be no faster, and others' tiles would wait longer for their turn.
-"""
+UNDER_WAY: Final = 2
+"""So many batches of a photograph are under way at once, so that the model never waits for the next tiles."""
 
 
 class CoralClassifier:
     """Judges photographs tile by tile, with a model, or with two, that others may use, too.
 
-    All that blocks runs in `threads`. At most twice `batch_tiles` tiles of a photograph are with the model,
-    and the next ones follow when these are back: others get their turn between. The model's queue must be
-    able to hold `batch_tiles`.
+    All that blocks runs in `threads`, and so does a model that does not run the images of several callers
+    together. At most `under_way` batches of `batch_tiles` tiles of a photograph are judged at once, and the
+    next ones follow when these are back: others get their turn between. The queue of a model that has one
+    must be able to hold `batch_tiles`.
 
     Raises `ManifestError` as `Judge` does.
     """
@@ -64,11 +65,14 @@ class CoralClassifier:
         second: Model | None = None,
         max_pixels: int = MAX_PIXELS,
         batch_tiles: int = BATCH_TILES,
+        under_way: int = UNDER_WAY,
     ) -> None:
         self._models = [model] if second is None else [model, second]
+        self._batches = any(one.batches for one in self._models)
         self._threads = threads
         self._max_pixels = max_pixels
         self._batch_tiles = batch_tiles
+        self._under_way = under_way
         self._judge = Judge(*(one.manifest for one in self._models))
 
     async def open(self, data: bytes) -> Image.Image:
@@ -81,14 +85,15 @@ class CoralClassifier:
         """Judge the tiles behind the first `start`; gives positions and results in order, a batch at a time.
 
         Where the model is busy, it is waited for. Leaving early needs `aclosing()`. That, or a cancellation,
-        stops the work, but for a batch that a thread is preparing.
+        stops the work, but for the batches that threads have begun.
 
         Raises what `Model.infer()` does, except `Overloaded`.
         """
         grid = Grid(photo.width, photo.height)
         first_positions = range(start, len(grid), self._batch_tiles)
         batches = (range(first, min(first + self._batch_tiles, len(grid))) for first in first_positions)
-        async with aclosing(one_ahead(partial(self._start_judging, photo, grid), batches)) as judged:
+        start_judging = partial(self._start_judging, photo, grid)
+        async with aclosing(side_by_side(start_judging, batches, limit=self._under_way)) as judged:
             async for results in judged:
                 yield results
 
@@ -106,10 +111,21 @@ class CoralClassifier:
 
     def _start_judging(
         self, photo: Image.Image, grid: Grid, positions: range
-    ) -> asyncio.Task[list[tuple[int, ChunkResult]]]:
-        return asyncio.create_task(self._judge_batch(photo, grid, positions))
+    ) -> asyncio.Future[list[tuple[int, ChunkResult]]]:
+        if self._batches:
+            return asyncio.create_task(self._judge_in_turn(photo, grid, positions))
+        return self._in_thread(partial(self._judge_now, photo, grid, positions))
 
-    async def _judge_batch(
+    def _judge_now(self, photo: Image.Image, grid: Grid, positions: range) -> list[tuple[int, ChunkResult]]:
+        """Judge tile after tile in this thread: what it leaves in the cache serves the next."""
+        results: list[tuple[int, ChunkResult]] = []
+        for position in positions:
+            images = self._prepare(photo, [grid[position]])
+            outputs = [model.run(images[model.manifest.input]) for model in self._models]
+            results += self._results(grid, range(position, position + 1), outputs)
+        return results
+
+    async def _judge_in_turn(
         self, photo: Image.Image, grid: Grid, positions: range
     ) -> list[tuple[int, ChunkResult]]:
         images = await self._in_thread(partial(self._prepare, photo, [grid[place] for place in positions]))

@@ -26,7 +26,7 @@ class SpeciesIdentifier:
 
     def __init__(self, model: Model, decoder: ImageDecoder, people: PeopleFinder | None = None) -> None:
         self._model = model
-        self._batches = model.device != "cpu"
+        self._batches = model.batches
         self._under_way = 0
         self._decoder = decoder
         self._people = people

@@ -44,12 +44,18 @@ async def loaded(manifest: Manifest, policy: BatchPolicy | None = None) -> Async
         yield await engine.load(manifest)
 
 
+@pytest.fixture(params=[None, BatchPolicy()], ids=["alone", "batches"])
+def policy(request: pytest.FixtureRequest) -> BatchPolicy | None:
+    """Return how the model runs: in the job's thread, as on a CPU, or in batches with others, as on a GPU."""
+    return request.param  # type: ignore[no-any-return]
+
+
 @asynccontextmanager
 async def opened(
-    manifest: Manifest, second: Manifest | None = None, **options: int
+    manifest: Manifest, second: Manifest | None = None, policy: BatchPolicy | None = None, **options: int
 ) -> AsyncIterator[CoralClassifier]:
     with ThreadPoolExecutor(1) as threads:
-        async with LocalEngine(cores=1) as engine:
+        async with LocalEngine(policy, cores=1) as engine:
             other = None if second is None else await engine.load(second)
             yield CoralClassifier(await engine.load(manifest), threads, second=other, **options)
 
@@ -69,9 +75,9 @@ async def everything(
     return [pair async for batch in coral.classify(photo, start=start) for pair in batch]
 
 
-async def test_each_tile_is_judged_by_what_it_shows(manifest: Manifest) -> None:
+async def test_each_tile_is_judged_by_what_it_shows(manifest: Manifest, policy: BatchPolicy | None) -> None:
     photo = patchwork(1500, 1000)
-    async with opened(manifest) as coral:
+    async with opened(manifest, policy=policy) as coral:
         results = await everything(coral, photo)
     assert [position for position, _ in results] == list(range(35))
     for position, chunk in results:
@@ -129,20 +135,25 @@ async def test_what_is_no_image_is_refused(manifest: Manifest) -> None:
             await coral.open(b"not an image")
 
 
-async def test_jobs_side_by_side_get_their_own_results(manifest: Manifest) -> None:
+async def test_jobs_side_by_side_get_their_own_results(
+    manifest: Manifest, policy: BatchPolicy | None
+) -> None:
     photos = [patchwork(1000, 700, seed) for seed in range(4)]
     with ThreadPoolExecutor(2) as threads:
-        async with loaded(manifest) as model:
+        async with loaded(manifest, policy) as model:
             coral = CoralClassifier(model, threads, batch_tiles=3)
             alone = [await everything(coral, photo) for photo in photos]
             together = await asyncio.gather(*(everything(coral, photo) for photo in photos))
     assert together == alone
 
 
-async def test_no_more_than_two_batches_of_a_job_are_with_the_model(manifest: Manifest) -> None:
+@pytest.mark.parametrize("under_way", [2, 3])
+async def test_so_many_batches_of_a_job_are_with_the_model_and_no_more(
+    manifest: Manifest, under_way: int
+) -> None:
     with ThreadPoolExecutor(1) as threads:
         async with loaded(manifest, BatchPolicy(max_batch=2)) as model:
-            coral = CoralClassifier(model, threads, batch_tiles=4)
+            coral = CoralClassifier(model, threads, batch_tiles=4, under_way=under_way)
             job = asyncio.create_task(everything(coral, patchwork(2000, 2000)))
             most = 0
             while not job.done():
@@ -150,7 +161,7 @@ async def test_no_more_than_two_batches_of_a_job_are_with_the_model(manifest: Ma
                 most = max(most, statistics.queued + statistics.running)
                 await asyncio.sleep(0)
             assert len(await job) == 81
-    assert 4 < most <= 8
+    assert 4 < most <= 4 * under_way
 
 
 async def test_a_full_queue_is_waited_for(manifest: Manifest) -> None:
@@ -167,9 +178,9 @@ async def test_a_full_queue_is_waited_for(manifest: Manifest) -> None:
             assert results == await everything(coral, photo)
 
 
-async def test_a_closed_model_ends_a_job(manifest: Manifest) -> None:
+async def test_a_closed_model_ends_a_job(manifest: Manifest, policy: BatchPolicy | None) -> None:
     with ThreadPoolExecutor(1) as threads:
-        async with loaded(manifest) as model:
+        async with loaded(manifest, policy) as model:
             coral = CoralClassifier(model, threads)
         with pytest.raises(ModelUnavailable):
             await everything(coral, patchwork(500, 500))
@@ -193,9 +204,11 @@ class CountingThreads(ThreadPoolExecutor):
         return super().submit(counted)
 
 
-async def test_the_next_batch_is_prepared_while_one_is_used_and_no_other(manifest: Manifest) -> None:
+async def test_the_next_batch_is_prepared_while_one_is_used_and_no_other(
+    manifest: Manifest, policy: BatchPolicy | None
+) -> None:
     with CountingThreads() as threads:
-        async with loaded(manifest) as model:
+        async with loaded(manifest, policy) as model:
             coral = CoralClassifier(model, threads, batch_tiles=2)
             async with aclosing(coral.classify(patchwork(2000, 2000))) as batches:
                 await anext(batches)
@@ -206,9 +219,9 @@ async def test_the_next_batch_is_prepared_while_one_is_used_and_no_other(manifes
                 assert threads.begun == 5
 
 
-async def test_leaving_stops_the_work(manifest: Manifest) -> None:
+async def test_leaving_stops_the_work(manifest: Manifest, policy: BatchPolicy | None) -> None:
     with CountingThreads() as threads:
-        async with loaded(manifest) as model:
+        async with loaded(manifest, policy) as model:
             coral = CoralClassifier(model, threads, batch_tiles=2)
             async with aclosing(coral.classify(patchwork(2000, 2000))) as batches:
                 await anext(batches)
@@ -218,9 +231,9 @@ async def test_leaving_stops_the_work(manifest: Manifest) -> None:
             assert model.statistics().accepted <= 4
 
 
-async def test_a_cancelled_job_prepares_nothing_more(manifest: Manifest) -> None:
+async def test_a_cancelled_job_prepares_nothing_more(manifest: Manifest, policy: BatchPolicy | None) -> None:
     with CountingThreads() as threads:
-        async with loaded(manifest) as model:
+        async with loaded(manifest, policy) as model:
             coral = CoralClassifier(model, threads, batch_tiles=2)
             threads.free.clear()
             job = asyncio.create_task(everything(coral, patchwork(2000, 2000)))

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from contextlib import aclosing
 
 import pytest
 
-from menagerie_inference.domains.coral.ahead import one_ahead
+from menagerie_inference.domains.coral.side_by_side import side_by_side
 
 
 class Work:
@@ -25,28 +26,29 @@ async def squared(number: int) -> int:
     return number**2
 
 
+@pytest.mark.parametrize("limit", [2, 3, 5])
 @pytest.mark.parametrize("count", [0, 1, 2, 7])
-async def test_results_come_in_order(count: int) -> None:
-    results = [
-        result async for result in one_ahead(lambda n: asyncio.ensure_future(squared(n)), range(count))
-    ]
+async def test_results_come_in_order(count: int, limit: int) -> None:
+    work = side_by_side(lambda n: asyncio.ensure_future(squared(n)), range(count), limit=limit)
+    results = [result async for result in work]
     assert results == [number**2 for number in range(count)]
 
 
-async def test_the_next_item_is_begun_and_no_other() -> None:
+@pytest.mark.parametrize("limit", [2, 4])
+async def test_the_next_items_are_begun_and_no_others(limit: int) -> None:
     work = Work()
-    async with aclosing(one_ahead(work.start, range(9))) as results:
+    async with aclosing(side_by_side(work.start, range(9), limit=limit)) as results:
         first = asyncio.ensure_future(anext(results))
         await asyncio.sleep(0)
-        assert len(work.started) == 2
+        assert len(work.started) == limit
         work.started[0].set_result(0)
         await first
-        assert len(work.started) == 2
+        assert len(work.started) == limit
 
 
 async def test_closing_cancels_what_is_under_way() -> None:
     work = Work()
-    async with aclosing(one_ahead(work.start, range(9))) as results:
+    async with aclosing(side_by_side(work.start, range(9), limit=2)) as results:
         first = asyncio.ensure_future(anext(results))
         await asyncio.sleep(0)
         work.started[0].set_result(0)
@@ -56,7 +58,7 @@ async def test_closing_cancels_what_is_under_way() -> None:
 
 async def test_a_cancellation_cancels_all_that_is_under_way() -> None:
     work = Work()
-    results = one_ahead(work.start, range(9))
+    results = side_by_side(work.start, range(9), limit=2)
     first = asyncio.ensure_future(anext(results))
     await asyncio.sleep(0)
     first.cancel()
@@ -66,7 +68,7 @@ async def test_a_cancellation_cancels_all_that_is_under_way() -> None:
 
 async def test_an_error_is_raised_in_its_turn_and_ends_it() -> None:
     work = Work()
-    results = one_ahead(work.start, range(9))
+    results = side_by_side(work.start, range(9), limit=2)
     first = asyncio.ensure_future(anext(results))
     await asyncio.sleep(0)
     work.started[1].set_exception(ZeroDivisionError())
@@ -76,3 +78,20 @@ async def test_an_error_is_raised_in_its_turn_and_ends_it() -> None:
         await anext(results)
     assert work.started[2].cancelled()
     assert [result async for result in results] == []
+
+
+async def test_what_fails_behind_an_error_is_not_reported_as_lost() -> None:
+    lost: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: lost.append(context))
+    work = Work()
+    results = side_by_side(work.start, range(9), limit=2)
+    first = asyncio.ensure_future(anext(results))
+    await asyncio.sleep(0)
+    for future in work.started:
+        future.set_exception(ZeroDivisionError())
+    work.started.clear()
+    with pytest.raises(ZeroDivisionError):
+        await first
+    del first, results
+    gc.collect()
+    assert lost == []
