@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
 
 BINS: Final = 10
 """Into how many equal parts the scores from 0 to 1 are split."""
+
+DRAWS: Final = 1000
+"""How often chance is tried: enough for the third decimal."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,20 @@ def expected_calibration_error(bins: Sequence[Bin]) -> float:
     """
     gaps = (one.size * abs(one.accuracy - one.mean_score) for one in bins if one.size)
     return sum(gaps) / sum(one.size for one in bins)
+
+
+def error_by_chance(bins: Sequence[Bin]) -> float:
+    """Give the error that a model which is right as often as it says would have on these scores, on average.
+
+    Few things in a bin are not right just as often as they should be. What a model's own error exceeds this
+    by tells of the model. Raises `ZeroDivisionError` if there are no scores. Source: the resampling of
+    Bröcker and Smith 2007, "Increasing the Reliability of Reliability Diagrams".
+    """
+    random = np.random.default_rng(0)
+    gaps = [
+        abs((random.random((DRAWS, one.size)) < one.scores).sum(axis=1) - sum(one.scores)) for one in bins
+    ]
+    return float(np.sum(gaps, axis=0).mean()) / sum(one.size for one in bins)
 
 
 def _place(score: float) -> int:

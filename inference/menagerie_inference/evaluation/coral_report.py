@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from menagerie_inference.evaluation.calibration import expected_calibration_error
+from menagerie_inference.evaluation.calibration import error_by_chance, expected_calibration_error
 from menagerie_inference.evaluation.coral_answers import score_tiles, score_wholes
 from menagerie_inference.evaluation.metrics import Share
 from menagerie_inference.evaluation.report import aligned
@@ -70,7 +70,7 @@ class CoralReport:
     def _scores(
         self, title: str, score: Callable[[Sequence[LabelledAnswers]], BinaryScore]
     ) -> list[list[str]]:
-        heads = ["accuracy", "F1 bleached", "F1 healthy", "AUC", "calibration error", "n"]
+        heads = ["accuracy", "F1 bleached", "F1 healthy", "AUC", "calibration error", "by chance", "n"]
         rows = [row for row in (self.model, *self.baselines) if isinstance(row, Row)]
         return [
             [title, *heads],
@@ -93,9 +93,13 @@ class CoralReport:
 
 
 def _figures(score: BinaryScore, gives_probabilities: bool) -> list[str]:  # noqa: FBT001 - a row's own
-    error = f"{expected_calibration_error(score.reliability()):.3f}" if gives_probabilities else "-"
-    values = (score.f1(answer=True), score.f1(answer=False), score.area_under_curve)
-    return [str(score.accuracy), *(f"{value:.3f}" for value in values), error, str(score.count)]
+    bins = score.reliability()
+    errors = (
+        (expected_calibration_error(bins), error_by_chance(bins)) if gives_probabilities else (None, None)
+    )
+    values = (score.f1(answer=True), score.f1(answer=False), score.area_under_curve, *errors)
+    figures = ("-" if value is None else f"{value:.3f}" for value in values)
+    return [str(score.accuracy), *figures, str(score.count)]
 
 
 def _passing(name: str, answers: Sequence[Answers]) -> list[list[str]]:

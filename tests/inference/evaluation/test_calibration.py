@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from menagerie_inference.evaluation.calibration import BINS, expected_calibration_error, reliability
+from menagerie_inference.evaluation.calibration import (
+    BINS,
+    error_by_chance,
+    expected_calibration_error,
+    reliability,
+)
 from menagerie_inference.evaluation.labels import LabelledPhoto
 from menagerie_inference.evaluation.metrics import Outcome
 
@@ -51,6 +56,16 @@ def test_without_photos_there_is_no_error() -> None:
 def test_a_model_as_often_right_as_it_says_has_no_error() -> None:
     bins = reliability([*3 * [scored(0.75, right=True)], scored(0.75, right=False)])
     assert expected_calibration_error(bins) == pytest.approx(0)
+
+
+def test_few_things_are_off_by_chance() -> None:
+    # Of two coins that fall on either side, one in two times both fall on the same.
+    coins = reliability([scored(0.5, right=True), scored(0.5, right=False)])
+    assert error_by_chance(coins) == pytest.approx(0.25, abs=0.02)
+    assert error_by_chance(reliability(200 * [scored(0.5, right=True)])) == pytest.approx(0.028, abs=0.003)
+    assert error_by_chance(reliability([scored(1.0, right=False), scored(0.0, right=True)])) == 0
+    with pytest.raises(ZeroDivisionError):
+        error_by_chance(reliability([]))
 
 
 @given(st.lists(outcomes, min_size=1))
