@@ -22,12 +22,17 @@ import numpy as np
 
 from menagerie_inference.evaluation.coral_labels import read_corals, read_others, to_learn_from
 from menagerie_inference.image import InputSpec
-from menagerie_inference.training.coral.attach import attach
-from menagerie_inference.training.coral.calibration import calibrate, cross_validated, fit_examples
-from menagerie_inference.training.coral.examples import read_examples
+from menagerie_inference.training.coral.attach import STATISTICS, TUNED, attach
+from menagerie_inference.training.coral.blend import Blend
+from menagerie_inference.training.coral.calibration import calibrate
+from menagerie_inference.training.coral.cross_validation import cross_validated
+from menagerie_inference.training.coral.examples import BLEACHED, read_examples
 from menagerie_inference.training.coral.export import StatisticsModel, export
+from menagerie_inference.training.coral.machine_branch import fit_examples, learnt_by_machine
 from menagerie_inference.training.coral.manifest import MODEL, Provenance, write_manifest
-from menagerie_inference.training.coral.network import SIZE
+from menagerie_inference.training.coral.network import SIZE, StatisticsNetwork
+from menagerie_inference.training.coral.tuned_branch import FineTuning
+from menagerie_inference.training.coral.tuned_network import CoralNetwork
 from menagerie_inference.training.coral.views import views_of
 from menagerie_inference.training.species.classifier_weights import compress
 
@@ -37,12 +42,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from menagerie_inference.evaluation.coral_labels import Coral
+    from menagerie_inference.training.coral.calibration import Calibration
+    from menagerie_inference.training.coral.examples import Examples
 
 MODELS: Final = Path(__file__).parents[2] / "models" / "coral"
 SPEC: Final = InputSpec(SIZE, SIZE, "squash")
 
 RANGES_FROM: Final = 100
 """How many photographs the int8 ranges are taken from."""
+
+COMPRESSED: Final = 2
+"""How many float tensors are stored as int8: the machine's matrix, and the first layer of the head."""
 
 
 def main() -> None:
@@ -66,14 +76,32 @@ def make(corals: Sequence[Coral], others: Sequence[Path], folder: Path, provenan
     """Write a model that was trained on photographs, and return what cross-validation says of it."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        network = export(_sample(corals), SPEC, Path(scratch))
-        examples = read_examples(corals, others, StatisticsModel(network), SPEC)
-        calibration = calibrate(examples, cross_validated(examples))
-        machine = fit_examples(examples).divided(np.array([1.0, calibration.reef_temperature]))
-        attach(machine, network, Path(scratch) / MODEL)
-        compress(Path(scratch) / MODEL, folder / MODEL)
+        frozen = StatisticsNetwork()
+        describe = StatisticsModel(
+            export(frozen, [STATISTICS], _sample(corals), SPEC, Path(scratch, "frozen"))
+        )
+        examples = read_examples(corals, others, describe, SPEC)
+        fine_tuning = FineTuning(corals, SPEC)
+        calibration, blend = _calibrated(examples, fine_tuning)
+        tuned = fine_tuning.fit(examples).divided(blend.tuned)
+        machine = fit_examples(examples).divided(np.array([blend.machine, calibration.reef_temperature]))
+        network = CoralNetwork(frozen, tuned)
+        outputs = [STATISTICS, TUNED]
+        attach(
+            machine, export(network, outputs, _sample(corals), SPEC, Path(scratch, "both")), folder / MODEL
+        )
+    for _ in range(COMPRESSED):
+        compress(folder / MODEL, folder / MODEL)
     write_manifest(folder, calibration, corals, others, provenance)
     return f"{calibration}\n"
+
+
+def _calibrated(examples: Examples, fine_tuning: FineTuning) -> tuple[Calibration, Blend]:
+    machine = cross_validated(examples, learnt_by_machine)
+    tuned = cross_validated(examples, fine_tuning)
+    blend = Blend.of(examples, machine, tuned)
+    alone = {"machine": machine[:, BLEACHED], "fine-tuned": tuned}
+    return calibrate(examples, blend(machine, tuned), alone), blend
 
 
 def _sample(corals: Sequence[Coral]) -> Iterator[NDArray[np.uint8]]:

@@ -1,10 +1,10 @@
-"""Finds out on photographs that a machine has not seen how sure of its answers it may be."""
+"""Finds out on photographs that a model has not seen how sure of its answers it may be."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
@@ -14,49 +14,25 @@ from menagerie_inference.evaluation.calibration import expected_calibration_erro
 from menagerie_inference.evaluation.metrics import Share
 from menagerie_inference.evaluation.report import aligned
 from menagerie_inference.training.coral.examples import BLEACHED, REEF
-from menagerie_inference.training.coral.machine import fit
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from menagerie_inference.training.coral.examples import Examples
-    from menagerie_inference.training.coral.machine import Floats, Machine
+    from menagerie_inference.training.coral.machine import Floats
 
-FOLDS: Final = 5
-SEED: Final = 0
 TEMPERATURES: Final = np.arange(0.05, 2.0, 0.01)
 """What is tried; finer steps would say more than some hundreds of photographs know."""
 
 EVEN: Final = 0.5
 """The probability from which on a coral is called bleached."""
 
+HEADS: Final = ["cross-validated", "accuracy", "F1 bleached", "F1 healthy", "AUC", "calibration error", "n"]
+
 LOST: Final = 0.01
 """The share of the photographs of corals that the gate may take for something else."""
-
-MAX_CENTRES: Final = 2000
-"""Of photographs that a machine compares with; more cost time and memory in each run."""
-
-
-def fit_examples(examples: Examples) -> Machine:
-    """Fit a machine whose centres are the photographs of corals as wholes, or some of them by chance."""
-    candidates = np.flatnonzero(examples.whole & examples.corals)
-    chosen = np.random.default_rng(SEED).permutation(candidates)[:MAX_CENTRES]
-    centres = np.isin(np.arange(len(examples.whole)), chosen)
-    return fit(
-        examples.statistics, examples.targets, examples.importance, centres=centres, blocks=examples.blocks
-    )
-
-
-def cross_validated(examples: Examples) -> Floats:
-    """Score each view (views, questions) by a machine that has not seen its photograph."""
-    folds = np.arange(examples.photos.max() + 1) % FOLDS
-    np.random.default_rng(SEED).shuffle(folds)
-    fold = folds[examples.photos]
-    scores = np.zeros_like(examples.targets)
-    for one in range(FOLDS):
-        held_out = fold == one
-        scores[held_out] = fit_examples(examples.where(~held_out))(examples.statistics[held_out])
-    return scores
 
 
 def fit_temperature(scores: Floats, yes: NDArray[np.bool_], importance: Floats | float = 1.0) -> float:
@@ -70,45 +46,69 @@ def fit_temperature(scores: Floats, yes: NDArray[np.bool_], importance: Floats |
 
 
 @dataclass(frozen=True)
+class Judged:
+    """How views of corals were judged by scores that were divided by the temperature which fits them."""
+
+    temperature: float
+    photographs: BinaryScore
+    """As wholes."""
+
+    tiles: BinaryScore
+
+    @classmethod
+    def of(cls, examples: Examples, scores: Floats) -> Self:
+        """Fit the temperature to the scores (views,) of unseen photographs as wholes."""
+        yes, whole = examples.targets[:, BLEACHED] > 0, examples.corals & examples.whole
+        temperature = fit_temperature(scores[whole], yes[whole])
+        probabilities = logistic(scores / temperature)
+        parts = (whole, examples.corals & ~examples.whole)
+        return cls(temperature, *(_score(probabilities[part], yes[part]) for part in parts))
+
+    def rows(self, name: str = "") -> list[list[str]]:
+        """Set out the figures below `HEADS`; what was not measured is left out."""
+        scores = {"photographs": self.photographs, "tiles": self.tiles}
+        return [_row(f"{part}{name}", score) for part, score in scores.items() if score.count]
+
+
+@dataclass(frozen=True)
 class Calibration:
     """What cross-validation tells; `str()` of it is for people."""
 
-    temperature: float
-    """Of the logit of bleached."""
+    bleached: Judged
+    alone: Mapping[str, Judged]
+    """How each branch would have judged without the other, by its name."""
 
     reef_temperature: float
     reef_threshold: float
-    photographs: BinaryScore
-    """How the photographs of corals were judged as wholes; the tiles, and the views of the gate, likewise."""
-
-    tiles: BinaryScore
     corals_passed: Share
+    """Of the views of corals, and of other things, those that the gate let pass."""
+
     others_passed: Share
 
     def __str__(self) -> str:
-        heads = ["cross-validated", "accuracy", "F1 bleached", "F1 healthy", "AUC", "calibration error", "n"]
-        scores = {"photographs": self.photographs, "tiles": self.tiles}
-        rows = [_row(name, score) for name, score in scores.items() if score.count]
+        rows = [row for name, judged in self.alone.items() for row in judged.rows(f", {name}")]
         gate = [["views of corals passed", str(self.corals_passed)], ["of others", str(self.others_passed)]]
-        fitted = [["temperature", str(self.temperature)], ["reef threshold", str(self.reef_threshold)]]
-        return "\n\n".join(map(aligned, ([heads, *rows], gate, fitted)))
+        fitted = [
+            ["temperature", str(self.bleached.temperature)],
+            ["reef threshold", str(self.reef_threshold)],
+        ]
+        return "\n\n".join(map(aligned, ([HEADS, *self.bleached.rows(), *rows], gate, fitted)))
 
 
-def calibrate(examples: Examples, scores: Floats) -> Calibration:
-    """Fit the temperatures and the gate's threshold to the scores (views, questions) of unseen views."""
-    yes, corals = examples.targets > 0, examples.corals
-    photographs, tiles = corals & examples.whole, corals & ~examples.whole
-    temperature = fit_temperature(scores[photographs, BLEACHED], yes[photographs, BLEACHED])
-    probabilities = logistic(scores[:, BLEACHED] / temperature)
+def calibrate(examples: Examples, scores: Floats, alone: Mapping[str, Floats]) -> Calibration:
+    """Fit the temperatures and the gate's threshold to the scores (views, questions) of unseen views.
+
+    `alone` has the scores (views,) of bleached that each branch gave.
+    """
+    corals = examples.corals
     reef_temperature = fit_temperature(scores[:, REEF], corals, examples.importance[:, REEF])
     reef = logistic(scores[:, REEF] / reef_temperature)
-    threshold = fit_threshold(reef[photographs])
+    threshold = fit_threshold(reef[corals & examples.whole])
     return Calibration(
-        temperature=temperature,
+        bleached=Judged.of(examples, scores[:, BLEACHED]),
+        alone={name: Judged.of(examples, one) for name, one in alone.items()},
         reef_temperature=reef_temperature,
         reef_threshold=threshold,
-        photographs=_score(probabilities[photographs], yes[photographs, BLEACHED]),
-        tiles=_score(probabilities[tiles], yes[tiles, BLEACHED]),
         corals_passed=_share(reef[corals] >= threshold),
         others_passed=_share(reef[~corals] >= threshold),
     )

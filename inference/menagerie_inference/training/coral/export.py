@@ -1,4 +1,4 @@
-"""Writes the network that computes statistics as an int8 ONNX graph, and runs it."""
+"""Writes networks as int8 ONNX graphs, and runs the one that computes statistics."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from menagerie_inference.training.coral.attach import STATISTICS
-from menagerie_inference.training.coral.network import FEATURE_BLOCKS, StatisticsNetwork
+from menagerie_inference.training.coral.network import FEATURE_BLOCKS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -33,7 +33,7 @@ OPSET: Final = 17
 BATCH: Final = 8
 
 QUANTISED: Final = ["Conv", "Add", "Clip"]
-"""The statistics stay float: they cost little."""
+"""Statistics and head stay float: they cost little."""
 
 
 class Images(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime ships no types
@@ -48,16 +48,23 @@ class Images(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime ships 
         return None if image is None else {INPUT: image[None]}
 
 
-def export(images: Iterable[NDArray[np.uint8]], spec: InputSpec, folder: Path) -> Path:
-    """Write the network into a folder, its int8 ranges seen on images (height, width, 3); return where."""
+def export(
+    network: torch.nn.Module,
+    outputs: Sequence[str],
+    images: Iterable[NDArray[np.uint8]],
+    spec: InputSpec,
+    folder: Path,
+) -> Path:
+    """Write a network into a folder, its int8 ranges seen on images (height, width, 3); return where."""
+    folder.mkdir()
     exported, prepared, quantised = (folder / f"{name}.onnx" for name in ("float", "prepared", "int8"))
     torch.onnx.export(
-        StatisticsNetwork().eval(),
+        network.eval(),
         (torch.zeros((1, spec.height, spec.width, 3), dtype=torch.uint8),),
         exported,
         input_names=[INPUT],
-        output_names=[STATISTICS],
-        dynamic_axes={name: {0: "batch"} for name in (INPUT, STATISTICS)},
+        output_names=list(outputs),
+        dynamic_axes={name: {0: "batch"} for name in (INPUT, *outputs)},
         opset_version=OPSET,
         dynamo=False,
     )

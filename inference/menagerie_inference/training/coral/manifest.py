@@ -46,11 +46,11 @@ def write_manifest(
     bleached = sum(coral.bleached for coral in corals)
     text = Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         model=hashlib.sha256((folder / MODEL).read_bytes()).hexdigest(),
-        temperature=calibration.temperature,
+        temperature=calibration.bleached.temperature,
         reef_threshold=calibration.reef_threshold,
-        accuracy=calibration.photographs.accuracy,
-        error=f"{expected_calibration_error(calibration.photographs.reliability()):.3f}",
-        tiles_accuracy=calibration.tiles.accuracy,
+        accuracy=calibration.bleached.photographs.accuracy,
+        error=f"{expected_calibration_error(calibration.bleached.photographs.reliability()):.3f}",
+        tiles_accuracy=calibration.bleached.tiles.accuracy,
         bleached=bleached,
         healthy=len(corals) - bleached,
         others=len(others),

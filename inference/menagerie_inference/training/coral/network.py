@@ -24,6 +24,9 @@ CHANNELS: Final = (16, 24, 24, 40, 40, 80, 80, 80, 112, 112, 112, 192, 192, 192,
 FEATURE_BLOCKS: Final = np.repeat(np.arange(len(CHANNELS)), 2 * np.array(CHANNELS))
 """The number of the block that each of the statistics comes from."""
 
+SHARED: Final = 3
+"""How many of the first blocks are never fine-tuned: what they see are edges and colours."""
+
 SMALLEST_VARIANCE: Final = 1e-6
 """Under the square root, which is steep at 0."""
 
@@ -43,14 +46,25 @@ class StatisticsNetwork(nn.Module):  # type: ignore[misc]  # torch is not among 
 
     def forward(self, images: Tensor) -> Tensor:
         """Run the network on a batch."""
+        return self.rest(*self.shared(images))
+
+    def shared(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Run the first blocks: gives what the others go on from, and the statistics so far."""
         backbone = self.backbone
         values = (images.permute(0, 3, 1, 2).float() - MEAN) / SCALE
         values = backbone._swish(backbone._bn0(backbone._conv_stem(values)))  # noqa: SLF001 - no accessors
+        return self._run(values, slice(SHARED))
+
+    def rest(self, values: Tensor, seen: list[Tensor]) -> Tensor:
+        """Run the other blocks: gives all statistics."""
+        return torch.cat(seen + self._run(values, slice(SHARED, None))[1], dim=1)
+
+    def _run(self, values: Tensor, blocks: slice) -> tuple[Tensor, list[Tensor]]:
         statistics: list[Tensor] = []
-        for block in backbone._blocks:  # noqa: SLF001
+        for block in self.backbone._blocks[blocks]:  # noqa: SLF001
             values = block(values)
             statistics += _moments(values)
-        return torch.cat(statistics, dim=1)
+        return values, statistics
 
 
 def _moments(values: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ from menagerie_inference.evaluation.binary import BinaryScore
 from menagerie_inference.evaluation.coral_labels import Coral
 from menagerie_inference.evaluation.metrics import Share
 from menagerie_inference.manifest import load_manifest
-from menagerie_inference.training.coral.calibration import Calibration
+from menagerie_inference.training.coral.calibration import Calibration, Judged
 from menagerie_inference.training.coral.manifest import MODEL, Provenance, write_manifest
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 YES = np.array([True, True, False, False])
 SCORE = BinaryScore(np.array([0.9, 0.4, 0.2, 0.1]), np.array([True, False, False, False]), YES)
 NONE = np.array([], np.bool_)
+NO_SCORE = BinaryScore(np.array([], np.float64), NONE, NONE)
 
 
 @pytest.fixture
@@ -28,11 +29,10 @@ def manifest(tmp_path: Path) -> Manifest:
     """What is written for three corals, and no tiles to measure on."""
     (tmp_path / MODEL).write_bytes(b"a graph")
     calibration = Calibration(
-        temperature=0.42,
+        bleached=Judged(temperature=0.42, photographs=SCORE, tiles=NO_SCORE),
+        alone={},
         reef_temperature=0.5,
         reef_threshold=0.61,
-        photographs=SCORE,
-        tiles=BinaryScore(np.array([], np.float64), NONE, NONE),
         corals_passed=Share(4, 4),
         others_passed=Share(0, 4),
     )
