@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TILES_SHARE: Final = TILES_IMPORTANCE / (1 + TILES_IMPORTANCE)
 """How often a tile is shown instead of the whole: as often as it counts.
 
-Parts at random, which the server never shows, made the answers worse.
+From parts at random, which the server never shows, the head learnt worse.
 """
 
 COLOURS: Final = 0.06
