@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from menagerie_inference.evaluation.coral_labels import Coral
     from menagerie_inference.training.coral.calibration import Calibration
     from menagerie_inference.training.coral.examples import Examples
+    from menagerie_inference.training.coral.machine import Machine
+    from menagerie_inference.training.coral.tuned_network import TunedNetwork
 
 MODELS: Final = Path(__file__).parents[2] / "models" / "coral"
 SPEC: Final = InputSpec(SIZE, SIZE, "squash")
@@ -77,23 +79,27 @@ def make(corals: Sequence[Coral], others: Sequence[Path], folder: Path, provenan
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         frozen = StatisticsNetwork()
-        describe = StatisticsModel(
-            export(frozen, [STATISTICS], _sample(corals), SPEC, Path(scratch, "frozen"))
-        )
-        examples = read_examples(corals, others, describe, SPEC)
-        fine_tuning = FineTuning(corals, SPEC)
-        calibration, blend = _calibrated(examples, fine_tuning)
-        tuned = fine_tuning.fit(examples).divided(blend.tuned)
-        machine = fit_examples(examples).divided(np.array([blend.machine, calibration.reef_temperature]))
-        network = CoralNetwork(frozen, tuned)
-        outputs = [STATISTICS, TUNED]
-        attach(
-            machine, export(network, outputs, _sample(corals), SPEC, Path(scratch, "both")), folder / MODEL
-        )
+        described = export(frozen, [STATISTICS], _sample(corals), SPEC, Path(scratch, "frozen"))
+        examples = read_examples(corals, others, StatisticsModel(described), SPEC)
+        machine, tuned, calibration = _learnt(examples, FineTuning(corals, SPEC))
+        both = CoralNetwork(frozen, tuned)
+        network = export(both, [STATISTICS, TUNED], _sample(corals), SPEC, Path(scratch, "both"))
+        attach(machine, network, folder / MODEL)
     for _ in range(COMPRESSED):
         compress(folder / MODEL, folder / MODEL)
     write_manifest(folder, calibration, corals, others, provenance)
     return f"{calibration}\n"
+
+
+def _learnt(examples: Examples, fine_tuning: FineTuning) -> tuple[Machine, TunedNetwork, Calibration]:
+    """Fit both branches; their scores are divided as cross-validation says."""
+    calibration, blend = _calibrated(examples, fine_tuning)
+    divisors = np.array([blend.machine, calibration.reef_temperature])
+    return (
+        fit_examples(examples).divided(divisors),
+        fine_tuning.fit(examples).divided(blend.tuned),
+        calibration,
+    )
 
 
 def _calibrated(examples: Examples, fine_tuning: FineTuning) -> tuple[Calibration, Blend]:
