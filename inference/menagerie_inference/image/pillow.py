@@ -15,6 +15,7 @@ from PIL import (
     BmpImagePlugin,  # noqa: F401
     GifImagePlugin,  # noqa: F401
     Image,
+    ImageFile,
     JpegImagePlugin,  # noqa: F401
     MpoImagePlugin,  # noqa: F401
     PngImagePlugin,  # noqa: F401
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 # Pillow's own limit is one for the process, warns before it refuses, and could refuse what a caller allows.
 # open_image() has the caller's limit instead, and refuses by the header alone.
 Image.MAX_IMAGE_PIXELS = None
+
+# Of each piece that Pillow reads of a file, or turns into bytes, it takes the interpreter's lock anew.
+ImageFile.MAXBLOCK = 512 * 1024
 
 # Pillow warns of oddities in a damaged file's metadata, in words made from the file's bytes: each would be
 # a line on stderr and stay in the interpreter's registry of warnings, at a stranger's will.

@@ -39,7 +39,7 @@ Result = TypeVar("Result")
 SECOND_ROLE: Final = "coral_secondary"
 """The role of the second model, for a profile that has one."""
 
-BATCH_TILES: Final = 8
+BATCH_TILES: Final = 4
 """Of more, others' tiles would wait longer for their turn; fewer keep the event loop busier."""
 
 UNDER_WAY: Final = 2
