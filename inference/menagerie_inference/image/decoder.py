@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, Self, TypeVar
 
 from menagerie_inference.errors import DeadlineExceeded, InferenceError, ModelUnavailable, Overloaded
 from menagerie_inference.image.decode import DEFAULT_MAX_PIXELS, DecodedImage, decode_each
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+A = TypeVar("A")
 
 _BEFORE: Final = "before the image was decoded"
 
@@ -28,20 +29,17 @@ class DecoderStatistics(NamedTuple):
     running: int
 
 
-class _Turn:
-    """Until when a caller wants an answer; the loop and the thread look at it."""
+class _Turn(Generic[T]):
+    """What a caller waits for, and until when; the loop and the thread look at it."""
 
     def __init__(self, deadline: float | None) -> None:
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
+        self.answer: asyncio.Future[T] = self.loop.create_future()
         self._deadline = math.inf if deadline is None else deadline
 
-    def leave(self) -> None:
-        """Want no answer any more."""
-        self._deadline = -math.inf
-
     def check(self, until: str) -> None:
-        """Raise `DeadlineExceeded` if it is too late."""
-        if self._deadline <= self._loop.time():
+        """Raise `DeadlineExceeded` if it is too late, or if the caller has left."""
+        if self.answer.done() or self._deadline <= self.loop.time():
             raise DeadlineExceeded(f"the deadline passed {until}")
 
 
@@ -107,19 +105,16 @@ class ImageDecoder:
         besides.
         """
         await self._acquire()
-        turn = _Turn(deadline)
+        turn: _Turn[T] = _Turn(deadline)
         try:
             self._check(turn)
         except InferenceError:
             self._slots.release()
             raise
-        try:
-            # Shielded, as a thread cannot be interrupted: its slot is free when it is done, and no sooner.
-            return await asyncio.shield(self._start(turn, work, data, specs))
-        finally:
-            turn.leave()
+        self._start(turn, work, data, specs)
+        return await turn.answer
 
-    def _check(self, turn: _Turn) -> None:
+    def _check(self, turn: _Turn[T]) -> None:
         if self._closed:
             raise ModelUnavailable("the image decoder is closed")
         turn.check(_BEFORE)
@@ -135,23 +130,29 @@ class ImageDecoder:
 
     def _start(
         self,
-        turn: _Turn,
+        turn: _Turn[T],
         work: Callable[[Sequence[DecodedImage]], T],
         data: bytes,
         specs: Sequence[InputSpec],
-    ) -> asyncio.Future[T]:
-        def decode_and_work() -> T:
-            turn.check(_BEFORE)
-            photos = decode_each(data, specs, max_pixels=self._max_pixels)
-            turn.check("while the image was decoded")
-            return work(photos)
+    ) -> None:
+        def decode_and_work() -> None:
+            # Straight to the caller: asyncio's own way from a thread takes the event loop two rounds more.
+            try:
+                turn.check(_BEFORE)
+                photos = decode_each(data, specs, max_pixels=self._max_pixels)
+                turn.check("while the image was decoded")
+                result = work(photos)
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's
+                turn.loop.call_soon_threadsafe(self._finish, turn, turn.answer.set_exception, error)
+            else:
+                turn.loop.call_soon_threadsafe(self._finish, turn, turn.answer.set_result, result)
 
-        result = asyncio.get_running_loop().run_in_executor(self._pool, decode_and_work)
+        self._pool.submit(decode_and_work)
         self._running += 1
-        result.add_done_callback(self._finish)
-        return result
 
-    def _finish(self, result: asyncio.Future[T]) -> None:
+    def _finish(self, turn: _Turn[T], settle: Callable[[A], None], outcome: A) -> None:
+        """Free the place, though the caller may have left: a thread cannot be interrupted."""
         self._running -= 1
         self._slots.release()
-        result.exception()  # seen, even if the caller left: asyncio would report it as never retrieved
+        if not turn.answer.done():
+            settle(outcome)
