@@ -22,7 +22,7 @@ from menagerie.coral.v1 import coral_pb2_grpc
 from menagerie.species.v1 import species_pb2_grpc
 from menagerie.system.v1 import system_pb2_grpc
 from menagerie_envoy.apis import APIS, CORAL, SPECIES, SYSTEM
-from menagerie_inference.domains.coral import SECOND_ROLE, CoralClassifier
+from menagerie_inference.domains.coral import SECOND_ROLE, UNDER_WAY, CoralClassifier
 from menagerie_inference.domains.people import PeopleFinder
 from menagerie_inference.domains.species import SpeciesIdentifier
 from menagerie_inference.engine.local import LocalEngine
@@ -132,7 +132,7 @@ class Worker:
         if settings.database_url is None:
             raise ValueError("a worker is told of its database by whoever starts it")
         # A thread for each job that runs: opening and drawing a photograph takes seconds, and its memory.
-        count = max(settings.jobs_per_worker, self._cores + 1)
+        count = max(settings.jobs_per_worker, self._cores)
         threads = ThreadPoolExecutor(count, thread_name_prefix="job", initializer=give_way)
         stack.push_async_callback(asyncio.to_thread, threads.shutdown)
         connections = settings.database_connections_per_worker - CONNECTIONS
@@ -157,7 +157,7 @@ class Worker:
             store.threads,
             second=second,
             max_pixels=self._settings.coral.max_pixels,
-            under_way=self._cores + 1,
+            under_way=max(UNDER_WAY, self._cores),
         )
         store.jobs.register(CORAL.name, Judging(classifier, store.objects).run)
         await self._finish(CORAL, self._coral, classifier, model)
