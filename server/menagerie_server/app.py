@@ -37,7 +37,7 @@ from menagerie_server.jobs.jobs import CONNECTIONS, Jobs
 from menagerie_server.jobs.priority import give_way
 from menagerie_server.loading import Loading
 from menagerie_server.logs import configure_logs
-from menagerie_server.metrics import batch_observer
+from menagerie_server.metrics import DECODE_QUEUE_SECONDS, batch_observer
 from menagerie_server.services.authorization import AuthorizationService, add_authorization_service
 from menagerie_server.services.coral import CoralService
 from menagerie_server.services.species import SpeciesService
@@ -100,7 +100,8 @@ class Worker:
             engine = LocalEngine(cores=self._cores, observe=batch_observer)
             await stack.enter_async_context(engine)
             # Left before the engine: its threads run models, too.
-            decoder = await stack.enter_async_context(ImageDecoder(threads=self._cores))
+            decoder = ImageDecoder(threads=self._cores, observe=DECODE_QUEUE_SECONDS.observe)
+            await stack.enter_async_context(decoder)
             gemini = _gemini(self._settings.species, decoder)
             if gemini is not None:
                 await stack.enter_async_context(gemini)

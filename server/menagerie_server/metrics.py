@@ -39,6 +39,10 @@ INFERENCE_SECONDS = Histogram(
     "menagerie_inference_seconds", "How long a model ran on a batch.", ["model"], buckets=SECONDS
 )
 
+DECODE_QUEUE_SECONDS = Histogram(
+    "menagerie_decode_queue_seconds", "How long a photograph waited for a thread.", buckets=SECONDS
+)
+
 
 def batch_observer(manifest: Manifest) -> BatchObserver:
     """Return an observer that measures every batch of a model."""

@@ -77,8 +77,8 @@ class LocalModel:
 class LocalEngine:
     """Loads models into this process; an async context manager that closes them when it is left.
 
-    All models share `cores` threads, by default as many as the process has cores: more runs at once than
-    cores take each other's caches. `policy` is by default what suits the device on which each model runs.
+    What `infer()` runs shares `cores` threads, by default as many as the process has cores: more runs at once
+    than cores take each other's caches. `policy` is by default what suits the device that a model runs on.
     `observe` is asked once for each model what is to be told of its batches.
     """
 

@@ -36,6 +36,11 @@ class _Turn(Generic[T]):
         self.loop = asyncio.get_running_loop()
         self.answer: asyncio.Future[T] = self.loop.create_future()
         self._deadline = math.inf if deadline is None else deadline
+        self._arrival = self.loop.time()
+
+    def waited(self) -> float:
+        """Tell for how many seconds the caller has waited."""
+        return self.loop.time() - self._arrival
 
     def check(self, until: str) -> None:
         """Raise `DeadlineExceeded` if it is too late, or if the caller has left."""
@@ -51,10 +56,19 @@ class ImageDecoder:
     thread waits for the event loop between two.
     """
 
-    def __init__(self, *, threads: int, max_waiting: int = 256, max_pixels: int = DEFAULT_MAX_PIXELS) -> None:
+    def __init__(
+        self,
+        *,
+        threads: int,
+        max_waiting: int = 256,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+        observe: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        """Tell `observe` of each photo for how many seconds it waited; it is called in the photo's thread."""
         self.threads = threads
         self._max_waiting = max_waiting
         self._max_pixels = max_pixels
+        self._observe = observe
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._slots = asyncio.Semaphore(threads + 1)
         self._waiting = 0
@@ -104,8 +118,8 @@ class ImageDecoder:
         That is not begun if by then the caller has left or the deadline has passed. Raises what `work` does,
         besides.
         """
-        await self._acquire()
         turn: _Turn[T] = _Turn(deadline)
+        await self._acquire()
         try:
             self._check(turn)
         except InferenceError:
@@ -138,6 +152,7 @@ class ImageDecoder:
         def decode_and_work() -> None:
             # Straight to the caller: asyncio's own way from a thread takes the event loop two rounds more.
             try:
+                self._observe(turn.waited())
                 turn.check(_BEFORE)
                 photos = decode_each(data, specs, max_pixels=self._max_pixels)
                 turn.check("while the image was decoded")

@@ -90,12 +90,19 @@ class HeldSpec(InputSpec):
         return super().__getattribute__(name)
 
 
-async def test_a_thread_is_taken_until_it_is_done_though_its_caller_left(photo: bytes) -> None:
+@pytest.fixture
+def held_spec() -> HeldSpec:
     HeldSpec.free.set()
     spec = HeldSpec(32, 32)
     HeldSpec.free.clear()
+    return spec
+
+
+async def test_a_thread_is_taken_until_it_is_done_though_its_caller_left(
+    photo: bytes, held_spec: HeldSpec
+) -> None:
     async with ImageDecoder(threads=1, max_waiting=1) as decoder:
-        running = asyncio.create_task(decoder.decode(photo, spec))
+        running = asyncio.create_task(decoder.decode(photo, held_spec))
         await asyncio.sleep(0)
         running.cancel()
         await asyncio.wait([running])
@@ -133,13 +140,23 @@ async def test_work_on_a_photo_follows_in_its_thread(photo: bytes) -> None:
     assert thread.startswith("decode")
 
 
-async def test_no_work_on_a_photo_whose_caller_left_while_it_was_decoded(photo: bytes) -> None:
-    HeldSpec.free.set()
-    spec = HeldSpec(32, 32)
-    HeldSpec.free.clear()
+async def test_how_long_photos_wait_is_told(photo: bytes, held_spec: HeldSpec) -> None:
+    waits: list[float] = []
+    async with ImageDecoder(threads=1, observe=waits.append) as decoder:
+        first = asyncio.create_task(decoder.decode(photo, held_spec))
+        others = _start(decoder, photo, 2)
+        await asyncio.sleep(0.05)
+        HeldSpec.free.set()
+        await asyncio.gather(first, *others)
+    assert waits[0] < 0.05 <= min(waits[1:])
+
+
+async def test_no_work_on_a_photo_whose_caller_left_while_it_was_decoded(
+    photo: bytes, held_spec: HeldSpec
+) -> None:
     worked: list[object] = []
     async with ImageDecoder(threads=1) as decoder:
-        call = asyncio.create_task(decoder.decode_and(worked.append, photo, (spec,)))
+        call = asyncio.create_task(decoder.decode_and(worked.append, photo, (held_spec,)))
         await asyncio.sleep(0.01)
         call.cancel()
         await asyncio.wait([call])
@@ -147,14 +164,11 @@ async def test_no_work_on_a_photo_whose_caller_left_while_it_was_decoded(photo: 
     assert worked == []
 
 
-async def test_no_work_on_a_photo_that_took_too_long_to_decode(photo: bytes) -> None:
-    HeldSpec.free.set()
-    spec = HeldSpec(32, 32)
-    HeldSpec.free.clear()
+async def test_no_work_on_a_photo_that_took_too_long_to_decode(photo: bytes, held_spec: HeldSpec) -> None:
     worked: list[object] = []
     async with ImageDecoder(threads=1) as decoder:
         deadline = asyncio.get_running_loop().time() + 0.05
-        call = asyncio.create_task(decoder.decode_and(worked.append, photo, (spec,), deadline=deadline))
+        call = asyncio.create_task(decoder.decode_and(worked.append, photo, (held_spec,), deadline=deadline))
         await asyncio.sleep(0.06)
         HeldSpec.free.set()
         with pytest.raises(DeadlineExceeded, match="while the image was decoded"):

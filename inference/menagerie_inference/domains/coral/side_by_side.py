@@ -18,8 +18,8 @@ async def side_by_side(
 ) -> AsyncGenerator[Result, None]:
     """Give the result of the work on each item, in their order, with the work on the next ones under way.
 
-    `start` begins the work on an item. Never are more than `limit` items, two or more, under way or waiting
-    to be used. An item's error is raised in its turn, and ends it all; so does closing, and both cancel what
+    `start` begins the work on an item. Never are more than `limit` items under way or waiting to be
+    used. An item's error is raised in its turn, and ends it all; so does closing, and both cancel what
     is under way.
     """
     under_way: deque[asyncio.Future[Result]] = deque()
