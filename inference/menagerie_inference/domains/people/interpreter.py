@@ -51,7 +51,9 @@ class DetectorInterpreter:
         `boxes` is (anchors, 4): x_min, y_min, x_max, y_max as fractions of the pixels that the model was
         shown. What a resizing to those pixels added around the photo is taken off again.
         """
-        sure = np.flatnonzero(scores >= self._threshold)
+        (sure,) = (scores >= self._threshold).nonzero()
+        if not sure.size:
+            return ()
         kept = sure[suppress(scores[sure], boxes[sure])]
         return tuple(Sighting(self._conf(scores[one]), self._box(boxes[one], photo)) for one in kept)
 

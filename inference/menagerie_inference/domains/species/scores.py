@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+import itertools
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -13,24 +13,31 @@ from menagerie_inference.domains.species.result import SpeciesClass
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from menagerie_inference.domains.species.taxonomy import Kind, Taxonomy
+    from menagerie_inference.domains.species.taxonomy import Taxonomy
 
 TOP: Final = 5
 """How many classes an answer holds, as SpeciesNet's."""
 
 
-@dataclass(frozen=True)
-class Scores:
-    """The probability of each animal, in the taxonomy's order, and of the two other kinds; they sum to 1."""
+class Scores(NamedTuple):
+    """The probability of each animal, in the taxonomy's order, then of blank and vehicle; they sum to 1."""
 
-    animals: NDArray[np.float64]
-    blank: float
-    vehicle: float
+    values: NDArray[np.float64]
 
     @property
     def animal(self) -> float:
         """The probability that it is any animal."""
-        return float(self.animals.sum())
+        return float(self.values[:-2].sum())
+
+    @property
+    def blank(self) -> float:
+        """The probability that it is neither an animal nor a vehicle."""
+        return float(self.values[-2])
+
+    @property
+    def vehicle(self) -> float:
+        """The probability that it is a vehicle."""
+        return float(self.values[-1])
 
 
 class Classifier:
@@ -42,23 +49,23 @@ class Classifier:
 
     def __init__(self, taxonomy: Taxonomy, *, temperature: float = 1.0) -> None:
         self._temperature = temperature
-        self._animals = _indices(taxonomy, "animal")
-        self._vehicles = _indices(taxonomy, "vehicle")
-        animals = (output.label for output in taxonomy.outputs if output.kind == "animal")
+        animals = [output.label for output in taxonomy.outputs if output.kind == "animal"]
         self._labels = (*animals, BLANK, VEHICLE)
+        self._names = tuple(map(display_name, self._labels))
+        self._places = _places(taxonomy, len(animals))
 
     def scores(self, logits: NDArray[np.float32]) -> Scores:
         """Turn one photo's logits (outputs,) into probabilities."""
         probabilities = softmax(logits.astype(np.float64) / self._temperature)
-        animals = probabilities[self._animals]
-        vehicle = float(probabilities[self._vehicles].sum())
-        return Scores(animals, blank=max(0.0, 1.0 - float(animals.sum()) - vehicle), vehicle=vehicle)
+        # For weights it gives sums of float64, whatever its types say.
+        sums = np.bincount(self._places, weights=probabilities, minlength=len(self._labels))
+        return Scores(np.asarray(sums, np.float64))
 
     def top_classes(self, scores: Scores) -> tuple[SpeciesClass, ...]:
         """Give the five best of all animals, blank and vehicle, best first."""
-        values = np.append(scores.animals, (scores.blank, scores.vehicle))
-        best = np.argsort(-values, kind="stable")[:TOP]
-        return tuple(_species_class(self._labels[place], float(values[place])) for place in best)
+        best = (-scores.values).argsort(kind="stable")[:TOP]
+        values = zip(best.tolist(), scores.values[best].tolist(), strict=True)
+        return tuple(SpeciesClass(self._labels[place], self._names[place], score) for place, score in values)
 
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -67,9 +74,10 @@ def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
 
 
-def _indices(taxonomy: Taxonomy, kind: Kind) -> NDArray[np.intp]:
-    return np.flatnonzero([output.kind == kind for output in taxonomy.outputs])
-
-
-def _species_class(label: str, score: float) -> SpeciesClass:
-    return SpeciesClass(label, display_name(label), score)
+def _places(taxonomy: Taxonomy, animals: int) -> NDArray[np.intp]:
+    """Find the place of each output among the scores: one for each animal, one for all others of a kind."""
+    next_animal = itertools.count()
+    others = {"blank": animals, "vehicle": animals + 1}
+    return np.array(
+        [next(next_animal) if one.kind == "animal" else others[one.kind] for one in taxonomy.outputs], np.intp
+    )
