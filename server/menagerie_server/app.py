@@ -32,7 +32,7 @@ from menagerie_server.api_keys import ApiKeys
 from menagerie_server.coral.judging import Judging
 from menagerie_server.gemini.analyzer import GeminiAnalyzer
 from menagerie_server.gemini.options import GeminiOptions
-from menagerie_server.interceptors import interceptors
+from menagerie_server.interceptors import call_interceptor
 from menagerie_server.jobs.jobs import CONNECTIONS, Jobs
 from menagerie_server.jobs.priority import give_way
 from menagerie_server.loading import Loading
@@ -183,8 +183,8 @@ class Worker:
     ) -> grpc.aio.Server:
         settings = self._settings
         keys = _api_keys(settings)
-        ours = interceptors(default_deadline_seconds=settings.default_deadline_seconds, keys=keys)
-        server = grpc.aio.server(interceptors=(*outermost, *ours), options=_options())
+        ours = call_interceptor(default_deadline_seconds=settings.default_deadline_seconds, keys=keys)
+        server = grpc.aio.server(interceptors=(*outermost, ours), options=_options())
         species = SpeciesService(self._species, gemini, docs_served=settings.species.api_docs)
         species_pb2_grpc.add_SpeciesServiceServicer_to_server(species, server)
         if store is not None:

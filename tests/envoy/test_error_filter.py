@@ -18,7 +18,7 @@ from menagerie.species.v1 import species_pb2, species_pb2_grpc
 from menagerie_envoy import SPECIES, Address, Edge, Listener, command, write_configuration
 from menagerie_inference.errors import Overloaded
 from menagerie_server.errors import InvalidRequest, MissingField
-from menagerie_server.interceptors import interceptors
+from menagerie_server.interceptors import call_interceptor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,7 +52,8 @@ class Failing(species_pb2_grpc.SpeciesServiceServicer):
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.AsyncClient]:
-    server = grpc.aio.server(interceptors=interceptors(default_deadline_seconds=10, keys={}))
+    interceptor = call_interceptor(default_deadline_seconds=10, keys={})
+    server = grpc.aio.server(interceptors=(interceptor,))
     species_pb2_grpc.add_SpeciesServiceServicer_to_server(Failing(), server)  # type: ignore[abstract]
     health_pb2_grpc.add_HealthServicer_to_server(health.HealthServicer(), server)
     worker = server.add_insecure_port("127.0.0.1:0")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from menagerie_server.api_keys import HEADER
 from menagerie_server.errors import InvalidApiKey
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Mapping
 
     from menagerie_envoy import Api
     from menagerie_server.api_keys import ApiKeys
-    from menagerie_server.interceptors._around import Context
+    from menagerie_server.interceptors.calls import Context
 
 
 class ApiKeyCheck:
@@ -23,8 +22,7 @@ class ApiKeyCheck:
         self._keys = {f"/{api.service}": of_api for api, of_api in keys.items()}
         self._keyless = {f"/{api.service}/{method}" for api in keys for method in api.keyless}
 
-    @asynccontextmanager
-    async def around(self, method: str, context: Context) -> AsyncIterator[None]:
+    def __call__(self, method: str, context: Context) -> None:
         """Let a call pass that has a key, or needs none.
 
         Raises:
@@ -33,7 +31,6 @@ class ApiKeyCheck:
         keys = self._keys.get(method.rpartition("/")[0])
         if keys is not None and method not in self._keyless and not keys.accept(_key(context)):
             raise InvalidApiKey
-        yield
 
 
 def _key(context: Context) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import uuid
-from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -12,9 +11,7 @@ import grpc
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from menagerie_server.interceptors._around import Context
+    from menagerie_server.interceptors.calls import Context
 
 REQUEST_ID_HEADER = "x-request-id"
 MAX_REQUEST_ID = 128
@@ -26,21 +23,25 @@ _log = structlog.get_logger()
 
 
 class RequestLog:
-    """Binds the request id to every log line of a call, returns it to the caller, and logs the call's end."""
+    """Binds a request id to every log line of a call, returns it to the caller, and logs the call's end.
 
-    @asynccontextmanager
-    async def around(self, method: str, context: Context) -> AsyncIterator[None]:
-        """Log the call when it has ended, however it ended."""
+    What is bound is left bound: each call is a task, with a context of its own.
+    """
+
+    def __init__(self, method: str, context: Context) -> None:
+        self._context = context
         request_id = _request_id(context)
         REQUEST_ID.set(request_id)
+        structlog.contextvars.bind_contextvars(request_id=request_id, method=method)
         context.set_trailing_metadata(((REQUEST_ID_HEADER, request_id),))
-        started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=request_id, method=method):
-            try:
-                yield
-            finally:
-                elapsed = round((time.perf_counter() - started) * 1000, 2)
-                _log.info("call", code=code_name(context), milliseconds=elapsed)
+        self._started = time.perf_counter()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        elapsed = round((time.perf_counter() - self._started) * 1000, 2)
+        _log.info("call", code=code_name(self._context), milliseconds=elapsed)
 
 
 def code_name(context: Context) -> str:
