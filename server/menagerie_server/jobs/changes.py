@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import structlog
-from psycopg import AsyncConnection
 
 from menagerie_server.jobs.records import CHANNEL
+from menagerie_server.store.pool import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from psycopg import AsyncConnection
 
 CONNECT_SECONDS = 3
 PAUSE_SECONDS = 1.0
@@ -31,7 +33,7 @@ async def listen(url: str, *, changed: Callable[[int], None], missed: Callable[[
     told = False
     while True:
         try:
-            async with await AsyncConnection.connect(
+            async with await Connection.connect(
                 url, autocommit=True, connect_timeout=CONNECT_SECONDS
             ) as connection:
                 await connection.execute(f"LISTEN {CHANNEL}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection, errors
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from types import TracebackType
 
+    from psycopg.abc import PQGen
     from psycopg.rows import TupleRow
+
+T = TypeVar("T")
 
 SCHEMA = "menagerie"
 """The same as the migrations', whose libraries a worker does not load."""
@@ -26,10 +29,23 @@ WAIT_SECONDS = 5.0
 WAITING_PER_CONNECTION = 16
 """How many callers may wait for each connection; more are refused at once."""
 
+LONG_SECONDS = 3600.0
+
 OUTAGES = ("08", "53", "57P")
 """PostgreSQL, appendix A, the SQLSTATE codes that begin so: connection lost, disk full, shut down."""
 NOT_SET_UP = (errors.UndefinedTable, errors.UndefinedFunction, errors.UndefinedObject)
 """A database that was away at the start is migrated some seconds after it is back."""
+
+
+class Connection(AsyncConnection["TupleRow"]):
+    """A connection that sleeps until the database has something to say.
+
+    psycopg's own wakes ten times a second to see whether somebody pressed Ctrl-C, which asyncio tells it.
+    """
+
+    async def wait(self, gen: PQGen[T], interval: float = LONG_SECONDS, timeout: float | None = None) -> T:  # noqa: ASYNC109
+        """Wait as psycopg does, without looking up at intervals."""
+        return await super().wait(gen, interval, timeout)
 
 
 def connection_pool(
@@ -38,6 +54,7 @@ def connection_pool(
     """Return a bounded pool, not yet open, whose connections find our tables by their bare names."""
     return AsyncConnectionPool(
         url,
+        connection_class=Connection,
         kwargs={"connect_timeout": CONNECT_SECONDS},
         configure=_find_our_tables,
         # None is opened that nobody asked for: a database that is down is noticed only by callers.
