@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import grpc
-from benchmarks.load import Call, RestCaller, get
+from benchmarks.load import Call, RestCaller, get, run
 from benchmarks.table import Row
 
 from menagerie.species.v1.species_pb2 import GetReadinessRequest
@@ -44,7 +44,8 @@ async def _measure(count: int, server: RunningServer, processes: Processes) -> l
     for _ in range(ROUNDS):
         for name, way in _ways(count, server).items():
             async with way as callers:
-                one = await processes.measure(callers, warm_up=WARM_UP_CALLS, calls=CALLS)
+                await run(callers, WARM_UP_CALLS)
+                one = await processes.measure(callers, calls=CALLS)
             measured.setdefault(name, []).append(one)
     best = {name: min(rounds, key=_median) for name, rounds in measured.items()}
     direct = next(iter(best.values()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from statistics import fmean, harmonic_mean
 from typing import TYPE_CHECKING
 
 from menagerie_inference.backends import load_backend
@@ -15,7 +16,7 @@ from menagerie_inference.image import decode_each
 from menagerie_inference.registry import EMBEDDED, Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 ROLES = ("species", "people", "faces")
 """The models that the species API asks about each photograph."""
@@ -32,26 +33,32 @@ class Limit:
     cpu_milliseconds: float
 
 
-def mean(one: Limit, other: Limit) -> Limit:
-    """Return what lies between two measurements."""
+def mean(limits: Sequence[Limit]) -> Limit:
+    """Return what as many images of each took together."""
     return Limit(
-        per_second=(one.per_second + other.per_second) / 2,
-        cpu_milliseconds=(one.cpu_milliseconds + other.cpu_milliseconds) / 2,
+        per_second=harmonic_mean(limit.per_second for limit in limits),
+        cpu_milliseconds=fmean(limit.cpu_milliseconds for limit in limits),
     )
 
 
-def plain_loop(photo: bytes, *, threads: int, images: int) -> Limit:
-    """Decode and run in this many threads, as many as the server runs models in."""
-    registry = Registry.for_profile(EMBEDDED)
-    manifests = [registry.manifest_for(role) for role in ROLES]
-    backends = [load_backend(manifest, threads=1) for manifest in manifests]
-    specs = [manifest.input for manifest in manifests]
+class PlainLoop:
+    """Decodes a photograph and runs the species API's models in so many threads, as many as the server."""
 
-    def step(_: int) -> None:
-        for backend, decoded in zip(backends, decode_each(photo, specs), strict=True):
+    def __init__(self, photo: bytes, *, threads: int) -> None:
+        registry = Registry.for_profile(EMBEDDED)
+        manifests = [registry.manifest_for(role) for role in ROLES]
+        self._backends = [load_backend(manifest, threads=1) for manifest in manifests]
+        self._specs = [manifest.input for manifest in manifests]
+        self._photo = photo
+        self._threads = threads
+
+    def run(self, images: int) -> Limit:
+        """Do this many images."""
+        return _limit(self._step, self._threads, images)
+
+    def _step(self, _: int) -> None:
+        for backend, decoded in zip(self._backends, decode_each(self._photo, self._specs), strict=True):
             backend.run(decoded.pixels[None])
-
-    return _limit(step, threads, images)
 
 
 def plain_loop_over_tiles(photo: bytes, *, threads: int) -> Limit:

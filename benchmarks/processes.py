@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import fmean, harmonic_mean
+from typing import TYPE_CHECKING
 
+import numpy as np
 import psutil
-from benchmarks.load import Call, Result, measure, run
+from benchmarks.load import Call, Result, measure
 from benchmarks.table import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MAX_WORKER_MEGABYTES = 400.0
 MAX_ENVOY_MEGABYTES = 120.0
@@ -18,6 +24,15 @@ class Measured:
 
     result: Result
     cpu_milliseconds: float
+
+
+def together(measured: Sequence[Measured]) -> Measured:
+    """Return what measurements of as many calls each are as one."""
+    result = Result(
+        harmonic_mean(one.result.per_second for one in measured),
+        np.concatenate([one.result.milliseconds for one in measured]),
+    )
+    return Measured(result, fmean(one.cpu_milliseconds for one in measured))
 
 
 class Processes:
@@ -44,9 +59,8 @@ class Processes:
         """Return where the workers' database is."""
         return self._workers[0].environ()["MENAGERIE_DATABASE_URL"]
 
-    async def measure(self, callers: list[Call], *, warm_up: int, calls: int) -> Measured:
-        """Make calls to warm up, and then this many that count, shared by the callers."""
-        await run(callers, warm_up)
+    async def measure(self, callers: list[Call], *, calls: int) -> Measured:
+        """Make this many calls, shared by the callers."""
         before = self._cpu_seconds()
         result = await measure(callers, calls=calls)
         return Measured(result, (self._cpu_seconds() - before) / calls * 1000)

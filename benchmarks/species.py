@@ -15,8 +15,9 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import grpc
-from benchmarks.limit import Limit, mean, plain_loop
-from benchmarks.load import Call, RestCaller, post_form
+from benchmarks.limit import Limit, PlainLoop, mean
+from benchmarks.load import Call, RestCaller, post_form, run
+from benchmarks.processes import together
 from benchmarks.table import Row
 from PIL import Image
 from tests.support.photos import PHOTOS
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
 Callers: TypeAlias = AbstractAsyncContextManager[list[Call]]
 
 CONCURRENCIES = (1, 8, 32)
-CALLS = 400
+TURNS = 4
+CALLS = 200
+"""Of a turn."""
 WARM_UP_CALLS = 200
 """By then the server's memory has grown to what this many callers need."""
 PHOTO_BYTES = 200_000
@@ -47,18 +50,22 @@ ALLOWED_MILLISECONDS = 1.5
 def rows(server: RunningServer, processes: Processes) -> list[Row]:
     """Return the rows of every number of callers."""
     photo = two_hundred_kilobytes()
-    return [row for count in CONCURRENCIES for row in asyncio.run(_measure(count, server, processes, photo))]
+    loop = PlainLoop(photo, threads=os.cpu_count() or 1)
+    measured = (asyncio.run(_measure(count, server, processes, photo, loop)) for count in CONCURRENCIES)
+    return [row for rows in measured for row in rows]
 
 
-async def _measure(count: int, server: RunningServer, processes: Processes, photo: bytes) -> list[Row]:
+async def _measure(
+    count: int, server: RunningServer, processes: Processes, photo: bytes, loop: PlainLoop
+) -> list[Row]:
     found: list[Row] = []
     for name, way in _ways(count, server, photo).items():
-        # Between two measurements of the limit: the machine's speed may drift.
-        before = plain_loop(photo, threads=os.cpu_count() or 1, images=CALLS)
         async with way as callers:
-            measured = await processes.measure(callers, warm_up=WARM_UP_CALLS, calls=CALLS)
-        after = plain_loop(photo, threads=os.cpu_count() or 1, images=CALLS)
-        found += rows_of(f"{name}, {count} callers", measured, mean(before, after))
+            await run(callers, WARM_UP_CALLS)
+            # In turns: the machine's speed drifts, by more within a minute than what is to be measured.
+            turns = [(loop.run(CALLS), await processes.measure(callers, calls=CALLS)) for _ in range(TURNS)]
+        limits, measured = zip(*turns, strict=True)
+        found += rows_of(f"{name}, {count} callers", together(measured), mean(limits))
     return found
 
 
