@@ -62,7 +62,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         behaviour = wrap(getattr(handler, kind), method, seconds)
         return make(behaviour, handler.request_deserializer, handler.response_serializer)
 
-    # One flat function for each: nested ones, of generators, cost an answer a tenth of a millisecond.
+    # One flat function for each: nested context managers of generators cost each call 50 microseconds more.
 
     def _unary(self, behaviour: Behaviour, method: str, seconds: float) -> Behaviour:
         async def call(request: object, context: Context) -> object:
