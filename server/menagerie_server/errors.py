@@ -132,8 +132,6 @@ GEMINI_FAILED = "Gemini API call failed. Check server logs for details."
 GEMINI_OVERLOADED = "Gemini model overloaded. Please try again later."
 NO_STORE = "The database is not available. Try again later."
 
-_LATE = WireError(_Code.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", 504, TOO_LATE)
-
 WIRE_ERRORS: Mapping[type[Exception], WireError] = MappingProxyType(
     {
         InvalidRequest: WireError(_Code.INVALID_ARGUMENT, "INVALID_REQUEST", 400),
@@ -146,8 +144,7 @@ WIRE_ERRORS: Mapping[type[Exception], WireError] = MappingProxyType(
         JobNotCompleted: WireError(_Code.FAILED_PRECONDITION, "JOB_NOT_COMPLETED", 409),
         InvalidApiKey: WireError(_Code.UNAUTHENTICATED, "INVALID_API_KEY", 401),
         Overloaded: WireError(_Code.RESOURCE_EXHAUSTED, "OVERLOADED", 429, BUSY, retry_seconds=1),
-        DeadlineExceeded: _LATE,
-        TimeoutError: _LATE,
+        DeadlineExceeded: WireError(_Code.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", 504, TOO_LATE),
         ModelUnavailable: WireError(_Code.UNAVAILABLE, "MODEL_UNAVAILABLE", 503, NO_MODEL, retry_seconds=5),
         StoreUnavailable: WireError(_Code.UNAVAILABLE, "STORE_UNAVAILABLE", 503, NO_STORE, retry_seconds=5),
         GeminiKeyMissing: WireError(_Code.FAILED_PRECONDITION, "GEMINI_KEY_MISSING", 500, NO_GEMINI_KEY),

@@ -8,6 +8,7 @@ import grpc
 import structlog
 from grpc_status import rpc_status
 
+from menagerie_inference.errors import DeadlineExceeded
 from menagerie_server.errors import wire_error
 from menagerie_server.interceptors.request_log import REQUEST_ID, REQUEST_ID_HEADER
 
@@ -24,7 +25,8 @@ async def abort(context: Context, error: Exception) -> NoReturn:
     """
     if isinstance(error, grpc.aio.AbortError):
         raise error
-    wire = wire_error(error)
+    # A TimeoutError is what time_limit() ends a call with.
+    wire = wire_error(DeadlineExceeded() if isinstance(error, TimeoutError) else error)
     if wire.code is grpc.StatusCode.INTERNAL:
         _log.error("call failed", exc_info=error)
     request_id = REQUEST_ID.get()
