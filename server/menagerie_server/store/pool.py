@@ -30,6 +30,7 @@ WAITING_PER_CONNECTION = 16
 """How many callers may wait for each connection; more are refused at once."""
 
 LONG_SECONDS = 3600.0
+"""How long a connection may sleep at a time: as good as for ever."""
 
 OUTAGES = ("08", "53", "57P")
 """PostgreSQL, appendix A, the SQLSTATE codes that begin so: connection lost, disk full, shut down."""
