@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import math
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final, Generic, NamedTuple, Self, TypeVar
+from contextlib import suppress
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeVar
 
-from menagerie_inference.errors import DeadlineExceeded, InferenceError, ModelUnavailable, Overloaded
+from menagerie_inference.errors import ModelUnavailable, Overloaded
+from menagerie_inference.image.completion_queue import CompletionQueue
 from menagerie_inference.image.decode import DEFAULT_MAX_PIXELS, DecodedImage, decode_each
+from menagerie_inference.image.turn import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from menagerie_inference.image.spec import InputSpec
 
-
 T = TypeVar("T")
-A = TypeVar("A")
 
-_BEFORE: Final = "before the image was decoded"
+RESULTS_TOGETHER: Final = 2
+"""For each thread: so many results are given to their callers together, where many more photos wait."""
 
 
 class DecoderStatistics(NamedTuple):
@@ -29,31 +32,12 @@ class DecoderStatistics(NamedTuple):
     running: int
 
 
-class _Turn(Generic[T]):
-    """What a caller waits for, and until when; the loop and the thread look at it."""
-
-    def __init__(self, deadline: float | None) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.answer: asyncio.Future[T] = self.loop.create_future()
-        self._deadline = math.inf if deadline is None else deadline
-        self._arrival = self.loop.time()
-
-    def waited(self) -> float:
-        """Tell for how many seconds the caller has waited."""
-        return self.loop.time() - self._arrival
-
-    def check(self, until: str) -> None:
-        """Raise `DeadlineExceeded` if it is too late, or if the caller has left."""
-        if self.answer.done() or self._deadline <= self.loop.time():
-            raise DeadlineExceeded(f"the deadline passed {until}")
-
-
 class ImageDecoder:
     """Decodes photos in `threads` threads, with at most `max_waiting` photos waiting for one.
 
-    An async context manager; leaving it waits for the threads. Photos wait on the event loop, so one whose
-    caller left is forgotten at once, bytes and all. One more than there are threads has its turn, so that no
-    thread waits for the event loop between two.
+    An async context manager; leaving it waits for the threads. A waiting photo whose caller leaves is
+    forgotten at once, bytes and all. While more photos wait than there are threads, results may wait for each
+    other, as `CompletionQueue` says.
     """
 
     def __init__(
@@ -70,8 +54,9 @@ class ImageDecoder:
         self._max_pixels = max_pixels
         self._observe = observe
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
-        self._slots = asyncio.Semaphore(threads + 1)
-        self._waiting = 0
+        self._completions = CompletionQueue(RESULTS_TOGETHER * threads)
+        self._lock = Lock()
+        self._waiting: deque[Turn[Any]] = deque()
         self._running = 0
         self._closed = False
 
@@ -79,12 +64,16 @@ class ImageDecoder:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._closed = True
+        with self._lock:
+            self._closed = True
+            waiting, self._waiting = self._waiting, deque()
+        for turn in waiting:
+            turn.refuse(_closed())
         await asyncio.to_thread(self._pool.shutdown)
 
     def statistics(self) -> DecoderStatistics:
         """Count the photos inside, now."""
-        return DecoderStatistics(self._waiting, self._running)
+        return DecoderStatistics(len(self._waiting), self._running)
 
     async def decode(self, data: bytes, spec: InputSpec, *, deadline: float | None = None) -> DecodedImage:
         """Decode a photo as `decode()` does, within a `deadline` in the loop's time, in seconds.
@@ -118,56 +107,54 @@ class ImageDecoder:
         That is not begun if by then the caller has left or the deadline has passed. Raises what `work` does,
         besides.
         """
-        turn: _Turn[T] = _Turn(deadline)
-        await self._acquire()
+
+        def decode_and_work(turn: Turn[T]) -> T:
+            self._observe(turn.waited())
+            turn.check("before the image was decoded")
+            photos = decode_each(data, specs, max_pixels=self._max_pixels)
+            turn.check("while the image was decoded")
+            return work(photos)
+
+        turn = Turn(decode_and_work, deadline)
+        self._enter(turn)
         try:
-            self._check(turn)
-        except InferenceError:
-            self._slots.release()
+            return await turn.answer
+        except asyncio.CancelledError:
+            self._leave(turn)
             raise
-        self._start(turn, work, data, specs)
-        return await turn.answer
 
-    def _check(self, turn: _Turn[T]) -> None:
-        if self._closed:
-            raise ModelUnavailable("the image decoder is closed")
-        turn.check(_BEFORE)
-
-    async def _acquire(self) -> None:
-        if self._slots.locked() and self._waiting >= self._max_waiting:
-            raise Overloaded(f"{self._waiting} images wait to be decoded already")
-        self._waiting += 1
-        try:
-            await self._slots.acquire()
-        finally:
-            self._waiting -= 1
-
-    def _start(
-        self,
-        turn: _Turn[T],
-        work: Callable[[Sequence[DecodedImage]], T],
-        data: bytes,
-        specs: Sequence[InputSpec],
-    ) -> None:
-        def decode_and_work() -> None:
-            # Straight to the caller: asyncio's own way from a thread takes the event loop two rounds more.
-            try:
-                self._observe(turn.waited())
-                turn.check(_BEFORE)
-                photos = decode_each(data, specs, max_pixels=self._max_pixels)
-                turn.check("while the image was decoded")
-                result = work(photos)
-            except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's
-                turn.loop.call_soon_threadsafe(self._finish, turn, turn.answer.set_exception, error)
+    def _enter(self, turn: Turn[Any]) -> None:
+        with self._lock:
+            if self._closed:
+                raise _closed()
+            if self._running < self.threads:
+                self._running += 1
+                self._pool.submit(self._run_all, turn)
+            elif len(self._waiting) < self._max_waiting:
+                self._waiting.append(turn)
             else:
-                turn.loop.call_soon_threadsafe(self._finish, turn, turn.answer.set_result, result)
+                raise Overloaded(f"{len(self._waiting)} images wait to be decoded already")
 
-        self._pool.submit(decode_and_work)
-        self._running += 1
+    def _leave(self, turn: Turn[Any]) -> None:
+        with self._lock, suppress(ValueError):  # a thread has begun it
+            self._waiting.remove(turn)
 
-    def _finish(self, turn: _Turn[T], settle: Callable[[A], None], outcome: A) -> None:
-        """Free the place, though the caller may have left: a thread cannot be interrupted."""
-        self._running -= 1
-        self._slots.release()
-        if not turn.answer.done():
-            settle(outcome)
+    def _run_all(self, first: Turn[Any]) -> None:
+        """Run a turn in this thread, and others until none waits."""
+        turn: Turn[Any] | None = first
+        while turn is not None:
+            tell = turn.run()
+            turn, saturated = self._next(), len(self._waiting) > self.threads
+            # With fewer waiting, a thread would have to wait for those whose results wait.
+            self._completions.put(tell, may_wait=turn is not None and saturated)
+
+    def _next(self) -> Turn[Any] | None:
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+            self._running -= 1
+            return None
+
+
+def _closed() -> ModelUnavailable:
+    return ModelUnavailable("the image decoder is closed")
