@@ -24,16 +24,19 @@ _BEGIN = sql.SQL(
     " WHERE id = %(id)s AND attempt <= %(attempt)s AND ended IS NULL"
     " RETURNING pg_notify(%(channel)s, id::text), {}"
 ).format(JOB_COLUMNS)
-_HOLD = "SELECT FROM jobs WHERE id = %s AND attempt = %s AND ended IS NULL FOR UPDATE"
-_INSERT = """
-INSERT INTO job_results (job_id, position, value)
-SELECT %s, position, value FROM unnest(%s::integer[], %s::jsonb[]) AS saved (position, value)
-ON CONFLICT DO NOTHING
-"""
-_COUNT = """
+_SAVE = """
+WITH held AS MATERIALIZED (
+    SELECT id FROM jobs WHERE id = %(id)s AND attempt = %(attempt)s AND ended IS NULL FOR UPDATE
+), added AS (
+    INSERT INTO job_results (job_id, position, value)
+    SELECT id, position, value
+    FROM held, unnest(%(positions)s::integer[], %(values)s::jsonb[]) AS saved (position, value)
+    ON CONFLICT DO NOTHING RETURNING position
+)
 UPDATE jobs
-SET completed = completed + %s, total = coalesce(%s, total), fruitless = 0, updated = now()
-WHERE id = %s RETURNING pg_notify(%s, id::text)
+SET completed = completed + (SELECT count(*) FROM added), total = coalesce(%(total)s, total), fruitless = 0,
+    updated = now()
+FROM held WHERE jobs.id = held.id RETURNING pg_notify(%(channel)s, jobs.id::text)
 """
 _END = """
 UPDATE jobs SET state = %s, result = %s, error = %s, updated = now(), ended = now()
@@ -66,13 +69,17 @@ class AttemptRecords:
 
     async def save(self, results: Mapping[int, Json], total: int | None) -> None:
         """Add results by position, each once, and count them."""
-        values = [Jsonb(value) for value in results.values()]
+        values = {
+            "id": self._job_id,
+            "attempt": self._attempt,
+            "positions": list(results),
+            "values": [Jsonb(value) for value in results.values()],
+            "total": total,
+            "channel": CHANNEL,
+        }
         async with self._database.connection() as connection:
-            held = await connection.execute(_HOLD, (self._job_id, self._attempt))
-            if await held.fetchone() is None:
+            if (await connection.execute(_SAVE, values)).rowcount == 0:
                 raise JobLost
-            added = await connection.execute(_INSERT, (self._job_id, list(results), values))
-            await connection.execute(_COUNT, (added.rowcount, total, self._job_id, CHANNEL))
 
     async def complete(self, result: Mapping[str, Json]) -> None:
         """End the job with its result."""

@@ -17,9 +17,6 @@ from menagerie_server.jobs.job import Job
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from psycopg import AsyncConnection
-    from psycopg.rows import TupleRow
-
     from menagerie_server.jobs.job import Json
     from menagerie_server.store.pool import Database
 
@@ -33,11 +30,12 @@ RUN_TASK = "menagerie.run_job"
 
 JOB_COLUMNS = sql.SQL(", ").join(sql.Identifier(field.name) for field in fields(Job))
 
-_DEFER = """
-SELECT (procrastinate_defer_jobs_v1(
-    ARRAY[(%s, %s, 0, NULL, NULL, %s, NULL)::procrastinate_job_to_defer_v1]))[1]
+_ADD = """
+INSERT INTO jobs (id, api, folder, task_id)
+SELECT %(id)s, %(api)s::text, %(folder)s::text, (procrastinate_defer_jobs_v1(
+    ARRAY[(%(api)s, %(task)s, 0, NULL, NULL, %(arguments)s, NULL)::procrastinate_job_to_defer_v1]))[1]
+WHERE NOT EXISTS (SELECT FROM jobs WHERE id = %(id)s)
 """
-_INSERT = "INSERT INTO jobs (id, api, folder, task_id) VALUES (%s, %s, %s, %s)"
 _READ = sql.SQL("SELECT {} FROM jobs WHERE id = ANY(%s)").format(JOB_COLUMNS)
 _RESULTS = "SELECT value FROM job_results WHERE job_id = %s ORDER BY position"
 _UNENDED = "SELECT count(*) FROM (SELECT FROM jobs WHERE ended IS NULL LIMIT %s) AS unended"
@@ -58,11 +56,15 @@ class JobRecords:
 
     async def add(self, api: str, folder: str) -> int:
         """Add a queued job, together with the task that will run it, and return its id."""
-        async with self._database.connection() as connection:
-            job_id = await _unused_id(connection)
-            task = await connection.execute(_DEFER, (api, RUN_TASK, Jsonb({"job_id": job_id})))
-            await connection.execute(_INSERT, (job_id, api, folder, _only(await task.fetchone())))
-            return job_id
+        added = 0
+        while not added:
+            # Of two that are made at once and are the same, which is once in four billion, one is not added.
+            job_id = 1 + secrets.randbelow(LARGEST_ID)
+            arguments = Jsonb({"job_id": job_id})
+            values = {"id": job_id, "api": api, "folder": folder, "task": RUN_TASK, "arguments": arguments}
+            async with self._database.connection() as connection:
+                added = (await connection.execute(_ADD, values)).rowcount
+        return job_id
 
     async def unended(self, limit: int) -> int:
         """Count the jobs that wait or run, up to a limit."""
@@ -90,7 +92,7 @@ class JobRecords:
 
     async def remove(self, job_id: int, api: str) -> str:
         """Remove a job and its results, stop the attempt at it, and return its folder. Raises JobNotFound."""
-        async with self._database.connection() as connection:
+        async with self._database.transaction() as connection:
             row = await (await connection.execute(_REMOVE, (job_id, api))).fetchone()
             if row is None:
                 raise JobNotFound
@@ -109,21 +111,3 @@ class JobRecords:
         async with self._database.connection() as connection:
             query = "SELECT folder FROM jobs WHERE folder = ANY(%s)"
             return {folder async for (folder,) in await connection.execute(query, [list(folders)])}
-
-
-async def _unused_id(connection: AsyncConnection[TupleRow]) -> int:
-    """Return a random id that no job has.
-
-    Two that are found at once are the same once in four billion times: then the second is not added.
-    """
-    while True:
-        job_id = 1 + secrets.randbelow(LARGEST_ID)
-        cursor = await connection.execute("SELECT FROM jobs WHERE id = %s", [job_id])
-        if await cursor.fetchone() is None:
-            return job_id
-
-
-def _only(row: TupleRow | None) -> object:
-    if row is None:
-        raise LookupError("The query has no row.")
-    return row[0]

@@ -57,7 +57,7 @@ def connection_pool(
         url,
         connection_class=Connection,
         kwargs={"connect_timeout": CONNECT_SECONDS},
-        configure=_find_our_tables,
+        configure=_configure,
         # None is opened that nobody asked for: a database that is down is noticed only by callers.
         min_size=0,
         max_size=connections,
@@ -78,9 +78,10 @@ SELECT set_config(
 """
 
 
-async def _find_our_tables(connection: AsyncConnection[TupleRow]) -> None:
+async def _configure(connection: AsyncConnection[TupleRow]) -> None:
+    # Otherwise psycopg sends a BEGIN and a COMMIT around a single statement, too.
+    await connection.set_autocommit(True)
     await connection.execute(_FIND_OUR_TABLES, [SCHEMA])
-    await connection.commit()
 
 
 class Database:
@@ -103,7 +104,7 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection[TupleRow]]:
-        """Yield a connection with a transaction, committed at the end of the block, undone by an exception.
+        """Yield a connection on which each statement is a transaction of its own.
 
         Raises:
             StoreUnavailable: no connection in time, or it broke off, or the database has no room left.
@@ -119,6 +120,15 @@ class Database:
             raise StoreUnavailable("The database broke off, or has no room left.") from error
         except NOT_SET_UP as error:
             raise StoreUnavailable("The database is not set up yet.") from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection[TupleRow]]:
+        """Yield a connection with one transaction, committed at the end of the block, undone by an exception.
+
+        Raises as `connection()` does.
+        """
+        async with self.connection() as connection, connection.transaction():
+            yield connection
 
 
 def _is_outage(error: psycopg.OperationalError) -> bool:

@@ -29,7 +29,7 @@ async def count(database: Database) -> int:
 
 
 async def insert(database: Database, *names: str) -> None:
-    async with database.connection() as connection:
+    async with database.transaction() as connection:
         for name in names:
             await connection.execute("INSERT INTO animals VALUES (%s)", [name])
 
@@ -59,12 +59,23 @@ async def test_an_error_in_the_block_undoes_it_and_is_the_callers(database: Data
     assert await count(database) == 0
 
 
+async def test_without_a_transaction_each_statement_is_one(database: Database) -> None:
+    await make_table(database)
+    async with database.connection() as connection:
+        await connection.execute("INSERT INTO animals VALUES ('lynx')")
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            await connection.execute("INSERT INTO animals VALUES ('lynx')")
+
+    assert await count(database) == 1
+
+
 async def test_a_lock_timeout_is_not_an_outage(database: Database) -> None:
     await make_table(database)
-    async with database.connection() as holder:
+    async with database.transaction() as holder:
         await holder.execute("LOCK TABLE animals")
         with pytest.raises(psycopg.errors.LockNotAvailable):
-            await run(database, "LOCK TABLE animals NOWAIT")
+            async with database.transaction() as other:
+                await other.execute("LOCK TABLE animals NOWAIT")
 
 
 async def test_connections_are_bounded(database_url: str) -> None:
@@ -73,6 +84,12 @@ async def test_connections_are_bounded(database_url: str) -> None:
             await held.enter_async_context(database.connection())
         with pytest.raises(StoreUnavailable):
             await held.enter_async_context(database.connection())
+
+
+async def test_a_connection_that_breaks_in_a_transaction(database: Database) -> None:
+    with pytest.raises(StoreUnavailable):
+        async with database.transaction() as connection:
+            await connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
 
 
 async def test_a_connection_that_breaks_in_the_block(database: Database) -> None:
