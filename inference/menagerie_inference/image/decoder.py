@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeVar
 
 from menagerie_inference.errors import ModelUnavailable, Overloaded
-from menagerie_inference.image.completion_queue import CompletionQueue
+from menagerie_inference.image.completion_queue import LONGEST_WAIT, CompletionQueue
 from menagerie_inference.image.decode import DEFAULT_MAX_PIXELS, DecodedImage, decode_each
 from menagerie_inference.image.turn import Turn
 
@@ -143,10 +143,11 @@ class ImageDecoder:
         """Run a turn in this thread, and others until none waits."""
         turn: Turn[Any] | None = first
         while turn is not None:
-            tell = turn.run()
-            turn, saturated = self._next(), len(self._waiting) > self.threads
-            # With fewer waiting, a thread would have to wait for those whose results wait.
-            self._completions.put(tell, may_wait=turn is not None and saturated)
+            tell, patient = turn.run(), turn.can_wait(LONGEST_WAIT)
+            turn = self._next()
+            # With fewer waiting, a thread would have to wait for the callers whose results wait.
+            saturated = turn is not None and len(self._waiting) > self.threads
+            self._completions.put(tell, may_wait=patient and saturated)
 
     def _next(self) -> Turn[Any] | None:
         with self._lock:

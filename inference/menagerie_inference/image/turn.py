@@ -35,6 +35,10 @@ class Turn(Generic[T]):
         if self.answer.done() or self._deadline <= self._loop.time():
             raise DeadlineExceeded(f"the deadline passed {until}")
 
+    def can_wait(self, seconds: float) -> bool:
+        """Tell whether the caller is still there so many seconds from now, as far as its deadline goes."""
+        return self._deadline - self._loop.time() > seconds
+
     def run(self) -> Callable[[], None]:
         """Do the work, and return what tells the caller; the work's bytes are let go."""
         try:

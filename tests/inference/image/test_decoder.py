@@ -14,6 +14,7 @@ from menagerie_inference.errors import (
     Overloaded,
 )
 from menagerie_inference.image import DecodedImage, ImageDecoder, InputSpec, completion_queue, decode
+from menagerie_inference.image import decoder as decoder_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -157,6 +158,22 @@ async def test_results_wait_for_each_other_while_many_photos_wait(
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             given.append(done)
     assert min(len(done) for done in given[:-2]) >= 2
+
+
+async def test_a_result_does_not_wait_for_longer_than_its_caller(
+    photo: bytes, held_spec: HeldSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (completion_queue, decoder_module):
+        monkeypatch.setattr(module, "LONGEST_WAIT", 20)
+    async with ImageDecoder(threads=1) as decoder:
+        deadline = asyncio.get_running_loop().time() + 19
+        first = asyncio.create_task(decoder.decode(photo, SPEC, deadline=deadline))
+        second = asyncio.create_task(decoder.decode(photo, held_spec))
+        others = _start(decoder, photo, 3)
+        async with asyncio.timeout(10):
+            await first
+        HeldSpec.free.set()
+        await asyncio.gather(second, *others)
 
 
 async def test_how_long_photos_wait_is_told(photo: bytes, held_spec: HeldSpec) -> None:
