@@ -40,7 +40,7 @@ class Turn(Generic[T]):
         return self._deadline - self._loop.time() > seconds
 
     def run(self) -> Callable[[], None]:
-        """Do the work, and return what tells the caller; the work's bytes are let go."""
+        """Do the work, and return what tells the caller of its outcome."""
         try:
             return partial(self._settle, self.answer.set_result, self._work(self))
         except StopIteration as error:
@@ -48,8 +48,6 @@ class Turn(Generic[T]):
             return partial(self._settle, self.answer.set_exception, RuntimeError(repr(error)))
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's
             return partial(self._settle, self.answer.set_exception, error)
-        finally:
-            del self._work
 
     def refuse(self, error: Exception) -> None:
         """Tell the caller that the work is not done."""

@@ -157,7 +157,9 @@ async def test_results_wait_for_each_other_while_many_photos_wait(
         while pending:
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             given.append(done)
-    assert min(len(done) for done in given[:-2]) >= 2
+    # Fewer than these only if the event loop came late, and then still more at once.
+    assert all(len(done) >= 2 for done in given[:-2])
+    assert len(given) <= 5
 
 
 async def test_a_result_does_not_wait_for_longer_than_its_caller(
@@ -181,10 +183,10 @@ async def test_how_long_photos_wait_is_told(photo: bytes, held_spec: HeldSpec) -
     async with ImageDecoder(threads=1, observe=waits.append) as decoder:
         first = asyncio.create_task(decoder.decode(photo, held_spec))
         others = _start(decoder, photo, 2)
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.2)
         HeldSpec.free.set()
         await asyncio.gather(first, *others)
-    assert waits[0] < 0.05 <= min(waits[1:])
+    assert waits[0] < 0.1 < min(waits[1:])
 
 
 async def test_no_work_on_a_photo_whose_caller_left_while_it_was_decoded(
