@@ -35,9 +35,9 @@ class DecoderStatistics(NamedTuple):
 class ImageDecoder:
     """Decodes photos in `threads` threads, with at most `max_waiting` photos waiting for one.
 
-    An async context manager; leaving it waits for the threads. A waiting photo whose caller leaves is
-    forgotten at once, bytes and all. While more photos wait than there are threads, results may wait for each
-    other, as `CompletionQueue` says.
+    An async context manager, made on its callers' event loop; leaving it waits for the threads. A waiting
+    photo whose caller leaves is forgotten at once, bytes and all. While more photos wait than there are
+    threads, results may wait for each other, as `CompletionQueue` says.
     """
 
     def __init__(
