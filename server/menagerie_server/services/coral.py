@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import io
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from google.api.httpbody_pb2 import HttpBody
@@ -13,6 +10,8 @@ from menagerie.coral.v1 import coral_pb2 as pb
 from menagerie.coral.v1 import coral_pb2_grpc
 from menagerie_envoy.apis import CORAL
 from menagerie_server.converters.coral import chunks, job_status
+from menagerie_server.converters.data_url import data_url
+from menagerie_server.converters.large_field import serialised
 from menagerie_server.coral.judging import result_image_name
 from menagerie_server.coral.upload import Upload
 from menagerie_server.errors import JobNotCompleted, wire_error
@@ -34,9 +33,6 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 SUCCESS = "success"
 LARGEST_ID = 2**32 - 1
 PNG = "image/png"
-DATA_URL = f"data:{PNG};base64,"
-BASE64_BYTES = 3 * 16 * 1024
-"""Encoded at a time: whole groups of three, and few enough that other threads get their turn between."""
 
 
 class CoralService(coral_pb2_grpc.CoralServiceServicer):
@@ -63,15 +59,17 @@ class CoralService(coral_pb2_grpc.CoralServiceServicer):
                 raise upload.error from None
             raise
 
-    async def GetStatus(self, request: pb.GetStatusRequest, context: Context) -> pb.GetStatusResponse:
+    async def GetStatus(  # type: ignore[override]  # a response may be serialised already
+        self, request: pb.GetStatusRequest, context: Context
+    ) -> pb.GetStatusResponse | bytes:
         """Say how far a job is, and the result of a completed one."""
         job = await self._job(request.job_id)
         status = job_status(job, pb.GetStatusResponse)
-        if job.state == COMPLETED and not request.omit_result:
-            status.chunks.extend(chunks(await self._jobs.results(CORAL.name, job.id)))
-            image = await self._objects.get(result_image_name(job.folder))
-            status.result_image = await asyncio.to_thread(_data_url, image)
-        return status
+        if job.state != COMPLETED or request.omit_result:
+            return status
+        status.chunks.extend(chunks(await self._jobs.results(CORAL.name, job.id)))
+        image = self._objects.stream(result_image_name(job.folder))
+        return await serialised(status, "result_image", data_url(PNG, image))
 
     async def WatchStatus(
         self, request: pb.WatchStatusRequest, context: Context
@@ -119,11 +117,3 @@ def _number(text: str) -> int:
     if int(text) > LARGEST_ID:
         raise JobNotFound
     return int(text)
-
-
-def _data_url(image: bytes) -> str:
-    text = io.StringIO()
-    text.write(DATA_URL)
-    for start in range(0, len(image), BASE64_BYTES):
-        text.write(base64.b64encode(image[start : start + BASE64_BYTES]).decode("ascii"))
-    return text.getvalue()

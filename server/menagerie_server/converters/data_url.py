@@ -1,0 +1,23 @@
+"""Files as data URLs (RFC 2397), in pieces as they come."""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import b64encode
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator
+
+
+async def data_url(content_type: str, pieces: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    """Yield a data URL of a file, in ASCII."""
+    yield f"data:{content_type};base64,".encode()
+    rest = b""
+    async for piece in pieces:
+        data = rest + piece
+        # Base64 turns groups of three bytes into four letters: what follows the last whole one waits.
+        end = len(data) - len(data) % 3
+        yield await asyncio.to_thread(b64encode, data[:end])
+        rest = data[end:]
+    yield b64encode(rest)
