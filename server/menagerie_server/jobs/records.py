@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from dataclasses import fields
 from datetime import timedelta
@@ -24,6 +25,9 @@ CHANNEL = "menagerie_jobs"
 """PostgreSQL tells there of each change, with the job's id."""
 
 LARGEST_ID = 2**32 - 1
+
+RESULTS_AT_ONCE = 200
+"""How many are turned from JSON before others get their turn: a thousand take milliseconds."""
 
 RUN_TASK = "menagerie.run_job"
 """The task of the queue that makes one attempt at a job."""
@@ -87,8 +91,13 @@ class JobRecords:
 
     async def results(self, job_id: int) -> list[Json]:
         """Return what is saved of a job, in the order of the positions; nothing where there is no job."""
+        results: list[Json] = []
         async with self._database.connection() as connection:
-            return [value async for (value,) in await connection.execute(_RESULTS, [job_id])]
+            cursor = await connection.execute(_RESULTS, [job_id])
+            while some := await cursor.fetchmany(RESULTS_AT_ONCE):
+                results += [value for (value,) in some]
+                await asyncio.sleep(0)
+        return results
 
     async def remove(self, job_id: int, api: str) -> str:
         """Remove a job and its results, stop the attempt at it, and return its folder. Raises JobNotFound."""
