@@ -127,7 +127,7 @@ class Jobs:
         """
         folder = await self._records.remove(job_id, api)
         try:
-            await self._leftovers.remove_folder(folder)
+            await self._objects.delete_folder(folder)
         except StoreUnavailable as error:
             # The job is gone, and that is what the caller asked for.
             _log.warning("objects of a cancelled job left to be swept up", folder=folder, error=str(error))

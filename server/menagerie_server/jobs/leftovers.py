@@ -32,16 +32,11 @@ class Leftovers:
         self._objects = objects
         self._keep_seconds = keep_seconds
 
-    async def remove_folder(self, folder: str) -> None:
-        """Remove every object of one folder."""
-        async for name in self._objects.list(folder):
-            await self._objects.delete(name)
-
     async def remove_expired(self) -> None:
         """Remove the jobs that ended longer ago than they are kept."""
         while folders := await self._records.remove_ended(seconds=self._keep_seconds, limit=BATCH):
             for folder in folders:
-                await self.remove_folder(folder)
+                await self._objects.delete_folder(folder)
             _log.info("expired jobs removed", jobs=len(folders))
 
     async def remove_orphans(self, *, older_than_seconds: float) -> None:
@@ -59,12 +54,13 @@ class Leftovers:
         await self._remove_unknown(found)
 
     async def _remove_unknown(self, found: dict[str, list[str]]) -> None:
-        known = await self._records.folders(found)
-        orphans = [name for folder, names in found.items() if folder not in known for name in names]
-        for name in orphans:
-            await self._objects.delete(name)
+        orphans = found.keys() - await self._records.folders(found)
+        for folder in orphans:
+            for name in found[folder]:
+                await self._objects.delete(name)
+            await self._objects.delete_folder(folder)
         if orphans:
-            _log.info("objects without a job removed", objects=len(orphans))
+            _log.info("objects without a job removed", jobs=len(orphans))
 
 
 def _made(folder: str) -> float:

@@ -61,6 +61,15 @@ class Objects:
         with suppress(ObjectNotFound), _translated(name):
             await obstore.delete_async(self._store, name)
 
+    async def delete_folder(self, folder: str) -> None:
+        """Remove every object under a prefix of whole path segments, and what the store keeps for it."""
+        async for name in self.list(folder):
+            await self.delete(name)
+        if isinstance(self._store, LocalStore) and self._store.prefix is not None:
+            # Whoever writes there at this moment keeps it.
+            with suppress(OSError):
+                (self._store.prefix / folder).rmdir()
+
     async def list(self, prefix: str) -> AsyncIterator[str]:
         """Yield the names under a prefix of whole path segments, in no order."""
         with _translated(prefix):

@@ -72,6 +72,25 @@ async def test_delete(objects: Objects) -> None:
     assert await names(objects, "") == set()
 
 
+async def test_delete_of_a_folder_leaves_its_neighbours(objects: Objects) -> None:
+    for name in ("jobs/1/image", "jobs/1/mask", "jobs/10/image"):
+        await objects.put(name, b"x")
+
+    await objects.delete_folder("jobs/1")
+    await objects.delete_folder("jobs/1")
+
+    assert await names(objects, "") == {"jobs/10/image"}
+
+
+async def test_delete_of_a_folder_leaves_none_on_the_disk(tmp_path: Path) -> None:
+    objects = Objects(default_url(tmp_path))
+    await objects.put("jobs/1/image", b"x")
+
+    await objects.delete_folder("jobs/1")
+
+    assert list((tmp_path / "objects" / "jobs").iterdir()) == []
+
+
 async def test_nothing_under_a_name(objects: Objects) -> None:
     with pytest.raises(ObjectNotFound, match="missing"):
         await objects.get("missing")
