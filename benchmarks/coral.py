@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import grpc
 import psycopg
 from benchmarks.limit import Limit, mean, plain_loop_over_tiles
-from benchmarks.load import Call, RestCaller, measure, post_form, run
+from benchmarks.load import Call, RestCaller, get, measure, post_form, run
 from benchmarks.species import two_hundred_kilobytes
 from benchmarks.table import Row
-from PIL import Image
+from PIL import Image, ImageChops
 from tests.support.photos import PHOTOS
 
 from menagerie.coral.v1 import coral_pb2 as pb
@@ -36,6 +36,10 @@ TILES_ALONG: Final = 41
 PIXELS: Final = (TILE_SIDE * TILES_ALONG) ** 2
 """What the server must allow."""
 PIECE_BYTES: Final = 1024 * 1024
+NOISE: Final = 4.0
+"""The standard deviation of a pixel, of 255; the PNG of a photograph without any is a twentieth as large."""
+GREY: Final = 128
+"""What Pillow's noise varies around."""
 TURNS: Final = 3
 CALLS: Final = 100
 WARM_UP_CALLS: Final = 10
@@ -63,6 +67,7 @@ async def _measure(server: RunningServer, processes: Processes) -> list[Row]:
             *await _watched(stub, large, server, processes),
             *await _beside(stub, large, "job of one tile", [partial(_finish, stub, tile)]),
             *await _uploads_beside(stub, large, server),
+            *await _read(stub, _photo(TILE_SIDE * TILES_ALONG, noise=NOISE), server),
         ]
 
 
@@ -117,6 +122,29 @@ async def _uploads_beside(stub: CoralServiceAsyncStub, large: bytes, server: Run
     request = post_form("/uploadfile/", two_hundred_kilobytes())
     async with RestCaller.several(1, server.ports["species"], request) as callers:
         return await _beside(stub, large, "POST /uploadfile/", callers)
+
+
+async def _read(stub: CoralServiceAsyncStub, detailed: bytes, server: RunningServer) -> list[Row]:
+    """Return how fast a large result is read, and how long another caller waits meanwhile, at most."""
+    job_id = await _begin(stub, detailed)
+    await _end(stub.WatchStatus(pb.WatchStatusRequest(job_id=job_id)))
+    url = f"http://127.0.0.1:{server.ports['coral']}/V1/api/status/{job_id}"
+    # Not in this process, which measures how long the other waits.
+    read = ("curl", "--silent", "--output", os.devnull, "--write-out", "%{size_download} %{time_total}", url)
+    health = get("/V1/api/health")
+    async with RestCaller.several(1, server.ports["coral"], health) as callers:
+        reading = await asyncio.create_subprocess_exec(*read, stdout=asyncio.subprocess.PIPE)
+        waits = []
+        while reading.returncode is None:
+            waits += await run(callers, 1)
+            await asyncio.sleep(0)
+    size, seconds = (await reading.communicate())[0].split()
+    megabytes = int(size) / 1e6
+    return [
+        Row("result of 1,681 tiles over REST", megabytes, "MB"),
+        Row("result of 1,681 tiles over REST", megabytes / float(seconds), "MB/s"),
+        Row("GET /V1/api/health beside that, the longest", max(waits) * 1000, "ms"),
+    ]
 
 
 async def _beside(stub: CoralServiceAsyncStub, large: bytes, name: str, callers: list[Call]) -> list[Row]:
@@ -208,9 +236,13 @@ def _limit(photo: bytes) -> Limit:
     return plain_loop_over_tiles(photo, threads=os.cpu_count() or 1)
 
 
-def _photo(side: int) -> bytes:
+def _photo(side: int, noise: float = 0.0) -> bytes:
     """Return a square photograph as a JPEG."""
     file = io.BytesIO()
     with Image.open(io.BytesIO(PHOTOS.a_scene().content)) as image:
-        image.convert("RGB").resize((side, side)).save(file, "JPEG", quality=90)
+        photo = image.convert("RGB").resize((side, side))
+    if noise:
+        grain = Image.effect_noise(photo.size, noise)
+        photo = ImageChops.add(photo, Image.merge("RGB", [grain] * 3), offset=-GREY)
+    photo.save(file, "JPEG", quality=90)
     return file.getvalue()

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from menagerie_envoy.apis import Api
     from menagerie_envoy.edge import Listener, RateLimit
 
-MAX_RESPONSE_BYTES = 192 * 1024 * 1024
-"""A tinted photograph of 40 megapixels is 120 MB at worst, and a third more in base64."""
+MAX_RESPONSE_BYTES = 32 * 1024 * 1024
+"""Of one message, which becomes JSON all at once; what may be larger comes in pieces."""
 
 CORS = "envoy.filters.http.cors"
 RATE_LIMIT = "envoy.filters.http.local_ratelimit"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import grpc
 import httpx
 import pytest
+from google.protobuf.json_format import MessageToDict
 from PIL import Image
 from tests.support import images
 from tests.support.folders import open_folder
@@ -20,6 +21,7 @@ from tests.support.server import running_server
 
 from menagerie.coral.v1 import coral_pb2 as pb
 from menagerie.coral.v1 import coral_pb2_grpc
+from menagerie_envoy.filters import MAX_RESPONSE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -125,6 +127,31 @@ async def test_a_cancelled_job_ends_its_watch(stub: CoralServiceAsyncStub) -> No
     with pytest.raises(grpc.aio.AioRpcError) as gone:
         await stub.GetStatus(pb.GetStatusRequest(job_id=job_id))
     assert gone.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_rest_callers_read_what_grpc_callers_do(
+    stub: CoralServiceAsyncStub, client: httpx.Client
+) -> None:
+    job_id = await completed(stub, PHOTO)
+    for query, omit in (("", False), ("?omit_result=true", True), ("?omit_result=false", False)):
+        status = await stub.GetStatus(pb.GetStatusRequest(job_id=job_id, omit_result=omit))
+        response = await asyncio.to_thread(client.get, f"/V1/api/status/{job_id}{query}")
+        assert response.headers["content-type"] == "application/json"
+        assert response.json() == MessageToDict(status, preserving_proto_field_name=True)
+        assert list(response.json()) == [field.name for field, _ in status.ListFields()]
+
+
+async def test_a_result_larger_than_the_largest_message_comes_whole(
+    stub: CoralServiceAsyncStub, client: httpx.Client
+) -> None:
+    grain = Image.merge("RGB", [Image.effect_noise((3100, 3100), 64) for _ in range(3)])
+    job_id = await completed(stub, images.encode(grain, "WEBP"))
+    image = await asyncio.to_thread(client.get, f"/V1/api/status/{job_id}/image")
+    response = await asyncio.to_thread(client.get, f"/V1/api/status/{job_id}")
+    assert len(response.content) > MAX_RESPONSE_BYTES
+    status = response.json()
+    assert status["result_image"] == f"data:image/png;base64,{base64.b64encode(image.content).decode()}"
+    assert len(status["chunks"]) == status["total_chunks"] == 13 * 13
 
 
 def test_a_browser_reads_events(client: httpx.Client) -> None:

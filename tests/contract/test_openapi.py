@@ -150,6 +150,7 @@ def test_any_kind_of_operation_makes_a_valid_document(ferry: dict[str, Any]) -> 
         "/paint/",
         "/boats/{boat_id}/events",
         "/boats/{boat_id}/image",
+        "/boats/{boat_id}/description",
     ]
     assert ferry["info"]["contact"] == {"name": "The harbour"}
     assert ferry["info"]["license"] == {"name": "Proprietary"}
@@ -198,7 +199,7 @@ def test_a_form_has_its_fields_and_the_query_the_rest(ferry: dict[str, Any]) -> 
     assert form["required"] == ["pictures"]
 
 
-def test_an_answer_is_an_array_events_or_a_file(ferry: dict[str, Any]) -> None:
+def test_an_answer_is_an_array_events_a_file_or_json_in_pieces(ferry: dict[str, Any]) -> None:
     vessel = {"$ref": "#/components/schemas/Vessel"}
 
     def content(path: str, verb: str) -> object:
@@ -209,6 +210,7 @@ def test_an_answer_is_an_array_events_or_a_file(ferry: dict[str, Any]) -> None:
     assert content("/boats/{boat_id}/image", "get") == {
         "image/png": {"schema": {"type": "string", "contentMediaType": "image/png"}}
     }
+    assert content("/boats/{boat_id}/description", "get") == {"application/json": {"schema": vessel}}
 
 
 def test_an_answer_requires_what_is_always_printed(ferry: dict[str, Any]) -> None:

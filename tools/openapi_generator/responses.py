@@ -88,6 +88,10 @@ class Responses:
         answer = whole.fields_by_name[binding.answer].message_type if binding.answer else whole
         if answer is None:
             raise ValueError(f"{method.full_name} answers with a field that is no message")
+        if operation.json_of:
+            written = whole.file.pool.FindMessageTypeByName(operation.json_of)
+            schema = self._schemas.message(written, answered=True)
+            return {"description": SUCCESS, "content": _content("", schema)}
         if answer.full_name == HTTP_BODY:
             return {"description": SUCCESS, "content": _bytes(operation.media_type)}
         schema = self._schemas.message(answer, answered=True)

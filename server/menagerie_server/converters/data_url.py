@@ -11,13 +11,12 @@ if TYPE_CHECKING:
 
 
 async def data_url(content_type: str, pieces: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    """Yield a data URL of a file, in ASCII."""
-    yield f"data:{content_type};base64,".encode()
-    rest = b""
+    """Yield the data URL of a file, in ASCII; nothing before the file's first piece."""
+    head, rest = f"data:{content_type};base64,".encode(), b""
     async for piece in pieces:
         data = rest + piece
         # Base64 turns groups of three bytes into four letters: what follows the last whole one waits.
         end = len(data) - len(data) % 3
-        yield await asyncio.to_thread(b64encode, data[:end])
-        rest = data[end:]
-    yield b64encode(rest)
+        yield head + await asyncio.to_thread(b64encode, data[:end])
+        head, rest = b"", data[end:]
+    yield head + b64encode(rest)

@@ -12,6 +12,7 @@ from menagerie_envoy.apis import CORAL
 from menagerie_server.converters.coral import chunks, job_status
 from menagerie_server.converters.data_url import data_url
 from menagerie_server.converters.large_field import serialised
+from menagerie_server.converters.status_json import status_json, status_json_with_result
 from menagerie_server.coral.judging import result_image_name
 from menagerie_server.coral.upload import Upload
 from menagerie_server.errors import JobNotCompleted, wire_error
@@ -33,6 +34,7 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 SUCCESS = "success"
 LARGEST_ID = 2**32 - 1
 PNG = "image/png"
+JSON = "application/json"
 
 
 class CoralService(coral_pb2_grpc.CoralServiceServicer):
@@ -67,9 +69,16 @@ class CoralService(coral_pb2_grpc.CoralServiceServicer):
         status = job_status(job, pb.GetStatusResponse)
         if job.state != COMPLETED or request.omit_result:
             return status
-        status.chunks.extend(chunks(await self._jobs.results(CORAL.name, job.id)))
-        image = self._objects.stream(result_image_name(job.folder))
-        return await serialised(status, "result_image", data_url(PNG, image))
+        status.chunks.extend(await self._chunks(job))
+        return await serialised(status, "result_image", self._result_image_url(job))
+
+    async def DownloadStatus(
+        self, request: pb.DownloadStatusRequest, context: Context
+    ) -> AsyncIterator[pb.DownloadStatusResponse]:
+        """Say as JSON what GetStatus says."""
+        job = await self._job(request.job_id)
+        async for body in _bodies(JSON, self._status_json(job, omit_result=request.omit_result)):
+            yield pb.DownloadStatusResponse(json=body)
 
     async def WatchStatus(
         self, request: pb.WatchStatusRequest, context: Context
@@ -96,10 +105,8 @@ class CoralService(coral_pb2_grpc.CoralServiceServicer):
         job = await self._job(request.job_id)
         if job.state != COMPLETED:
             raise JobNotCompleted
-        content_type = PNG
-        async for piece in self._objects.stream(result_image_name(job.folder)):
-            yield pb.DownloadResultImageResponse(image=HttpBody(content_type=content_type, data=piece))
-            content_type = ""
+        async for body in _bodies(PNG, self._objects.stream(result_image_name(job.folder))):
+            yield pb.DownloadResultImageResponse(image=body)
 
     async def CancelJob(self, request: pb.CancelJobRequest, context: Context) -> pb.CancelJobResponse:
         """Cancel a job, and remove all that belongs to it."""
@@ -108,6 +115,28 @@ class CoralService(coral_pb2_grpc.CoralServiceServicer):
 
     async def _job(self, text: str) -> Job:
         return await self._jobs.status(CORAL.name, _number(text))
+
+    async def _chunks(self, job: Job) -> list[pb.Chunk]:
+        return chunks(await self._jobs.results(CORAL.name, job.id))
+
+    def _result_image_url(self, job: Job) -> AsyncIterator[bytes]:
+        return data_url(PNG, self._objects.stream(result_image_name(job.folder)))
+
+    async def _status_json(self, job: Job, *, omit_result: bool) -> AsyncIterator[bytes]:
+        status = job_status(job, pb.GetStatusResponse)
+        if job.state != COMPLETED or omit_result:
+            yield status_json(status)
+            return
+        image = self._result_image_url(job)
+        async for piece in status_json_with_result(status, image, await self._chunks(job)):
+            yield piece
+
+
+async def _bodies(content_type: str, pieces: AsyncIterator[bytes]) -> AsyncIterator[HttpBody]:
+    """Yield an HTTP body in pieces; Envoy takes the content type from the first."""
+    async for piece in pieces:
+        yield HttpBody(content_type=content_type, data=piece)
+        content_type = ""
 
 
 def _number(text: str) -> int:

@@ -49,6 +49,11 @@ class CoralServiceStub:
                 request_serializer=menagerie_dot_coral_dot_v1_dot_coral__pb2.GetStatusRequest.SerializeToString,
                 response_deserializer=menagerie_dot_coral_dot_v1_dot_coral__pb2.GetStatusResponse.FromString,
                 _registered_method=True)
+        self.DownloadStatus = channel.unary_stream(
+                '/menagerie.coral.v1.CoralService/DownloadStatus',
+                request_serializer=menagerie_dot_coral_dot_v1_dot_coral__pb2.DownloadStatusRequest.SerializeToString,
+                response_deserializer=menagerie_dot_coral_dot_v1_dot_coral__pb2.DownloadStatusResponse.FromString,
+                _registered_method=True)
         self.WatchStatus = channel.unary_stream(
                 '/menagerie.coral.v1.CoralService/WatchStatus',
                 request_serializer=menagerie_dot_coral_dot_v1_dot_coral__pb2.WatchStatusRequest.SerializeToString,
@@ -82,6 +87,12 @@ class CoralServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetStatus(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DownloadStatus(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -122,6 +133,11 @@ def add_CoralServiceServicer_to_server(servicer, server):
                     servicer.GetStatus,
                     request_deserializer=menagerie_dot_coral_dot_v1_dot_coral__pb2.GetStatusRequest.FromString,
                     response_serializer=menagerie_dot_coral_dot_v1_dot_coral__pb2.GetStatusResponse.SerializeToString,
+            ),
+            'DownloadStatus': grpc.unary_stream_rpc_method_handler(
+                    servicer.DownloadStatus,
+                    request_deserializer=menagerie_dot_coral_dot_v1_dot_coral__pb2.DownloadStatusRequest.FromString,
+                    response_serializer=menagerie_dot_coral_dot_v1_dot_coral__pb2.DownloadStatusResponse.SerializeToString,
             ),
             'WatchStatus': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchStatus,
@@ -220,6 +236,33 @@ class CoralService:
             '/menagerie.coral.v1.CoralService/GetStatus',
             menagerie_dot_coral_dot_v1_dot_coral__pb2.GetStatusRequest.SerializeToString,
             menagerie_dot_coral_dot_v1_dot_coral__pb2.GetStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DownloadStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/menagerie.coral.v1.CoralService/DownloadStatus',
+            menagerie_dot_coral_dot_v1_dot_coral__pb2.DownloadStatusRequest.SerializeToString,
+            menagerie_dot_coral_dot_v1_dot_coral__pb2.DownloadStatusResponse.FromString,
             options,
             channel_credentials,
             insecure,

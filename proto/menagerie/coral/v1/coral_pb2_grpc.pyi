@@ -34,6 +34,7 @@ class CoralServiceStub:
     GetHealth: _grpc.UnaryUnaryMultiCallable[_coral_pb2.GetHealthRequest, _coral_pb2.GetHealthResponse]
     Classify: _grpc.StreamUnaryMultiCallable[_coral_pb2.ClassifyRequest, _coral_pb2.ClassifyResponse]
     GetStatus: _grpc.UnaryUnaryMultiCallable[_coral_pb2.GetStatusRequest, _coral_pb2.GetStatusResponse]
+    DownloadStatus: _grpc.UnaryStreamMultiCallable[_coral_pb2.DownloadStatusRequest, _coral_pb2.DownloadStatusResponse]
     WatchStatus: _grpc.UnaryStreamMultiCallable[_coral_pb2.WatchStatusRequest, _coral_pb2.WatchStatusResponse]
     DownloadResultImage: _grpc.UnaryStreamMultiCallable[_coral_pb2.DownloadResultImageRequest, _coral_pb2.DownloadResultImageResponse]
     CancelJob: _grpc.UnaryUnaryMultiCallable[_coral_pb2.CancelJobRequest, _coral_pb2.CancelJobResponse]
@@ -44,6 +45,7 @@ class CoralServiceAsyncStub(CoralServiceStub):
     GetHealth: _aio.UnaryUnaryMultiCallable[_coral_pb2.GetHealthRequest, _coral_pb2.GetHealthResponse]  # type: ignore[assignment]
     Classify: _aio.StreamUnaryMultiCallable[_coral_pb2.ClassifyRequest, _coral_pb2.ClassifyResponse]  # type: ignore[assignment]
     GetStatus: _aio.UnaryUnaryMultiCallable[_coral_pb2.GetStatusRequest, _coral_pb2.GetStatusResponse]  # type: ignore[assignment]
+    DownloadStatus: _aio.UnaryStreamMultiCallable[_coral_pb2.DownloadStatusRequest, _coral_pb2.DownloadStatusResponse]  # type: ignore[assignment]
     WatchStatus: _aio.UnaryStreamMultiCallable[_coral_pb2.WatchStatusRequest, _coral_pb2.WatchStatusResponse]  # type: ignore[assignment]
     DownloadResultImage: _aio.UnaryStreamMultiCallable[_coral_pb2.DownloadResultImageRequest, _coral_pb2.DownloadResultImageResponse]  # type: ignore[assignment]
     CancelJob: _aio.UnaryUnaryMultiCallable[_coral_pb2.CancelJobRequest, _coral_pb2.CancelJobResponse]  # type: ignore[assignment]
@@ -69,6 +71,13 @@ class CoralServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _coral_pb2.GetStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_coral_pb2.GetStatusResponse, _abc.Awaitable[_coral_pb2.GetStatusResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def DownloadStatus(
+        self,
+        request: _coral_pb2.DownloadStatusRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_coral_pb2.DownloadStatusResponse], _abc.AsyncIterator[_coral_pb2.DownloadStatusResponse]]: ...
 
     @_abc_1.abstractmethod
     def WatchStatus(

@@ -94,6 +94,7 @@ class Operation(_message.Message):
     PATHS_FIELD_NUMBER: _builtins.int
     MEDIA_TYPE_FIELD_NUMBER: _builtins.int
     UNDESCRIBED_FIELD_NUMBER: _builtins.int
+    JSON_OF_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     summary: _builtins.str
     tag: _builtins.str
@@ -101,6 +102,7 @@ class Operation(_message.Message):
     api_key: _builtins.bool
     media_type: _builtins.str
     undescribed: _builtins.bool
+    json_of: _builtins.str
     @_builtins.property
     def form(self) -> _containers.RepeatedCompositeFieldContainer[Global___FormField]: ...
     @_builtins.property
@@ -120,10 +122,11 @@ class Operation(_message.Message):
         paths: _abc.Iterable[_builtins.str] | None = ...,
         media_type: _builtins.str = ...,
         undescribed: _builtins.bool = ...,
+        json_of: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "errors", b"errors", "form", b"form", "form_schema", b"form_schema", "id", b"id", "media_type", b"media_type", "paths", b"paths", "summary", b"summary", "tag", b"tag", "undescribed", b"undescribed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "errors", b"errors", "form", b"form", "form_schema", b"form_schema", "id", b"id", "json_of", b"json_of", "media_type", b"media_type", "paths", b"paths", "summary", b"summary", "tag", b"tag", "undescribed", b"undescribed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
