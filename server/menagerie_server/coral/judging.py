@@ -72,6 +72,8 @@ class Judging:
             await self._classifier.draw(photo, chunks, file)
             file.seek(0)
             await self._objects.put(name, _pieces(file))
+            # The disk takes milliseconds to take back tens of megabytes.
+            await asyncio.to_thread(file.close)
 
 
 def _given(fields: list[tuple[str, Json]]) -> dict[str, Json]:
