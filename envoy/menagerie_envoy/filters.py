@@ -21,6 +21,7 @@ CORS = "envoy.filters.http.cors"
 RATE_LIMIT = "envoy.filters.http.local_ratelimit"
 KEY_CHECK = "envoy.filters.http.ext_authz"
 BODY_LIMIT = "envoy.filters.http.body_size_limit"
+COMPRESSOR = "envoy.filters.http.compressor"
 TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
 
 KEY_CHECK_SECONDS = 2.0

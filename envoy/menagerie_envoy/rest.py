@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from google.api.http_pb2 import HttpRule
+    from google.protobuf.descriptor import MethodDescriptor
 
     from menagerie_envoy.typed import Json
 
@@ -62,14 +63,27 @@ def streamed_methods_of(service: str) -> frozenset[str]:
     return frozenset(method.name for method in found.methods if method.client_streaming)
 
 
+def downloads_of(service: str) -> frozenset[str]:
+    """Return the names of the methods whose answer is a stream of the pieces of a body."""
+    found = descriptor_pool.Default().FindServiceByName(service)
+    return frozenset(
+        method.name for method in found.methods if method.server_streaming and _http(method).response_body
+    )
+
+
 def paths_of(service: str) -> list[Path]:
     """Return the paths of a service, those without variables first: they are tried in this order."""
     paths: dict[str, Path] = {}
     for method in descriptor_pool.Default().FindServiceByName(service).methods:
-        for verb, template in _bindings(method.GetOptions().Extensions[annotations_pb2.http]):
+        for verb, template in _bindings(_http(method)):
             pattern = _pattern(template)
             paths.setdefault(pattern, Path(pattern)).methods[verb] = method.name
     return sorted(paths.values(), key=lambda path: path.pattern.count("[^/]+"))
+
+
+def _http(method: MethodDescriptor) -> HttpRule:
+    rule: HttpRule = method.GetOptions().Extensions[annotations_pb2.http]
+    return rule
 
 
 def _bindings(rule: HttpRule) -> Iterator[tuple[str, str]]:
