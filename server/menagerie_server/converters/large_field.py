@@ -22,10 +22,8 @@ SEVEN_BITS: Final = 0x7F
 async def serialised(message: Message, field: str, pieces: AsyncIterable[bytes]) -> bytes:
     """Serialise a message together with a string field that it has not, whose UTF-8 comes in pieces."""
     value = [piece async for piece in pieces]
-    number = message.DESCRIPTOR.fields_by_name[field].number
-    head = (
-        message.SerializeToString() + _varint(number << 3 | LENGTH_DELIMITED) + _varint(sum(map(len, value)))
-    )
+    tag = _varint(message.DESCRIPTOR.fields_by_name[field].number << 3 | LENGTH_DELIMITED)
+    head = message.SerializeToString() + tag + _varint(sum(map(len, value)))
     # In a thread, and as a join, which lets other threads run.
     return await asyncio.to_thread(b"".join, [head, *value])
 
