@@ -27,13 +27,14 @@ from menagerie_inference.training.coral.blend import Blend
 from menagerie_inference.training.coral.calibration import calibrate
 from menagerie_inference.training.coral.cross_validation import cross_validated
 from menagerie_inference.training.coral.examples import BLEACHED, read_examples
-from menagerie_inference.training.coral.export import StatisticsModel, export
 from menagerie_inference.training.coral.machine_branch import fit_examples, learnt_by_machine
 from menagerie_inference.training.coral.manifest import MODEL, Provenance, write_manifest
 from menagerie_inference.training.coral.network import SIZE, StatisticsNetwork
+from menagerie_inference.training.coral.statistics_model import StatisticsModel
 from menagerie_inference.training.coral.tuned_branch import FineTuning
 from menagerie_inference.training.coral.tuned_network import CoralNetwork
 from menagerie_inference.training.coral.views import views_of
+from menagerie_inference.training.int8_export import export
 from menagerie_inference.training.species.classifier_weights import compress
 
 if TYPE_CHECKING:
@@ -78,12 +79,12 @@ def make(corals: Sequence[Coral], others: Sequence[Path], folder: Path, provenan
     """Write a model that was trained on photographs, and return what cross-validation says of it."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
+        statistics, network = Path(scratch, "statistics.onnx"), Path(scratch, "both.onnx")
         frozen = StatisticsNetwork()
-        described = export(frozen, [STATISTICS], _sample(corals), SPEC, Path(scratch, "frozen"))
-        examples = read_examples(corals, others, StatisticsModel(described), SPEC)
+        export(frozen, [STATISTICS], _sample(corals), SPEC, statistics)
+        examples = read_examples(corals, others, StatisticsModel(statistics), SPEC)
         machine, tuned, calibration = _learnt(examples, FineTuning(corals, SPEC))
-        both = CoralNetwork(frozen, tuned)
-        network = export(both, [STATISTICS, TUNED], _sample(corals), SPEC, Path(scratch, "both"))
+        export(CoralNetwork(frozen, tuned), [STATISTICS, TUNED], _sample(corals), SPEC, network)
         attach(machine, network, folder / MODEL)
     for _ in range(COMPRESSED):
         compress(folder / MODEL, folder / MODEL)

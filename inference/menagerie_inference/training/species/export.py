@@ -20,20 +20,11 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Final
 
-import torch
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    CalibrationMethod,
-    QuantFormat,
-    QuantType,
-    quantize_static,
-)
-from onnxruntime.quantization.shape_inference import quant_pre_process
-
 from menagerie_inference.image import DEFAULT_MAX_PIXELS, InputSpec, decode
 from menagerie_inference.manifest import load_manifest
+from menagerie_inference.training.int8_export import export
 from menagerie_inference.training.species.classifier_weights import compress
-from menagerie_inference.training.species.network import INPUTS, OUTPUTS, SIZE, SpeciesNetwork
+from menagerie_inference.training.species.network import OUTPUTS, SIZE, SpeciesNetwork
 from menagerie_inference.training.species.subject_head import attach_subject_head
 from menagerie_inference.training.species.temperature import fit_temperature
 
@@ -45,22 +36,7 @@ if TYPE_CHECKING:
 
 MODELS: Final = Path(__file__).parents[2] / "models" / "species"
 TEMPLATE: Final = Path(__file__).parent / "manifest.toml.template"
-OPSET: Final = 17
-
-QUANTISED: Final = ["Conv", "Add", "Clip"]
-"""The classifier and the activation map stay float: they cost little, and quantising them costs accuracy."""
-
-
-class Photographs(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime ships no types
-    """Feeds the calibration one photograph at a time, decoded as the server decodes it."""
-
-    def __init__(self, folder: Path) -> None:
-        self._images = _decoded(folder)
-
-    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
-        """Return the next photograph, or None after the last."""
-        pixels = next(self._images, None)
-        return None if pixels is None else {INPUTS[0]: pixels[None]}
+SPEC: Final = InputSpec(SIZE, SIZE, "squash")
 
 
 def main() -> None:
@@ -69,45 +45,13 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     photos = parser.parse_args().photos
     with tempfile.TemporaryDirectory() as folder:
-        exported, prepared, quantised = (Path(folder) / name for name in ("float", "prepared", "quantised"))
-        export(exported)
-        quant_pre_process(exported, prepared)
-        quantise(prepared, quantised, photos)
+        quantised = Path(folder, "int8.onnx")
+        export(SpeciesNetwork(subjects(MODELS / "taxonomy.csv")), OUTPUTS, _decoded(photos), SPEC, quantised)
         compress(quantised, MODELS / "species.onnx")
     attach_subject_head(MODELS / "species.onnx", photos)
     write_manifest(MODELS, temperature=1.0)
     manifest = load_manifest(MODELS / "manifest.toml")
     write_manifest(MODELS, temperature=fit_temperature(manifest, photos))
-
-
-def export(path: Path) -> None:
-    """Write the float network."""
-    network = SpeciesNetwork(subjects(MODELS / "taxonomy.csv")).eval()
-    torch.onnx.export(
-        network,
-        (torch.zeros((1, SIZE, SIZE, 3), dtype=torch.uint8),),
-        path,
-        input_names=INPUTS,
-        output_names=OUTPUTS,
-        dynamic_axes={name: {0: "batch"} for name in (*INPUTS, *OUTPUTS)},
-        opset_version=OPSET,
-        dynamo=False,
-    )
-
-
-def quantise(source: Path, target: Path, photos: Path) -> None:
-    """Write the int8 network: per channel, symmetric weights, ranges seen on the photographs."""
-    quantize_static(
-        source,
-        target,
-        Photographs(photos),
-        quant_format=QuantFormat.QDQ,
-        per_channel=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        calibrate_method=CalibrationMethod.MinMax,
-        op_types_to_quantize=QUANTISED,
-    )
 
 
 def subjects(taxonomy: Path) -> list[int]:
@@ -129,9 +73,8 @@ def write_manifest(folder: Path, *, temperature: float) -> None:
 
 
 def _decoded(folder: Path) -> Iterator[NDArray[np.uint8]]:
-    spec = InputSpec(SIZE, SIZE, "squash")
     for path in sorted(folder.glob("*.jpg")):
-        yield decode(path.read_bytes(), spec, max_pixels=DEFAULT_MAX_PIXELS).pixels
+        yield decode(path.read_bytes(), SPEC, max_pixels=DEFAULT_MAX_PIXELS).pixels
 
 
 if __name__ == "__main__":

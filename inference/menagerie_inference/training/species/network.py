@@ -15,7 +15,6 @@ SCALE = 128.0
 
 Source: tensorflow/tpu, models/official/efficientnet/lite/efficientnet_lite_builder.py.
 """
-INPUTS = ("images",)
 OUTPUTS = ("logits", "embedding", "activation")
 
 
