@@ -24,7 +24,7 @@ CHUNKS_AT_ONCE: Final = 100
 
 
 def status_json(status: pb.GetStatusResponse) -> bytes:
-    """Return a status as JSON, as Envoy would write it."""
+    """Return a status without a result as JSON."""
     return _text(_fields(status))
 
 
@@ -34,7 +34,7 @@ async def status_json_with_result(
     """Yield the status of a completed job as JSON, its fields in the order of the message.
 
     `image` yields `result_image`, in ASCII that JSON does not escape; what goes wrong with its first piece is
-    raised before anything is yielded.
+    raised before anything is yielded. What breaks off later is no JSON, so nobody takes it for the whole.
     """
     first = await anext(image)
     fields = _fields(status)
