@@ -69,7 +69,7 @@ accept-contract: $(if $(filter allowed,$(BREAKING)),$(VENV)/dev.stamp,check-brea
 	buf build --exclude-source-info -o $(CONTRACT)
 
 PHOTOS ?= tests/photos
-EVAL = python -m menagerie_inference.evaluation
+EVAL = python -m menagerie_training.evaluation
 eval: $(VENV)/server.stamp ## measure the models on photographs: make eval PHOTOS=folder CORAL=folder
 	$(EVAL).species $(PHOTOS) --diagram build/eval/species-reliability.svg
 	$(if $(CORAL),$(EVAL).coral $(CORAL) $(if $(UPSTREAM),--upstream $(UPSTREAM)) \

@@ -29,20 +29,20 @@ from menagerie_inference.engine.local import LocalEngine
 from menagerie_inference.image import ImageDecoder
 from menagerie_inference.registry import Registry
 from menagerie_server.api_keys import ApiKeys
-from menagerie_server.coral.judging import Judging
-from menagerie_server.gemini.analyzer import GeminiAnalyzer
-from menagerie_server.gemini.options import GeminiOptions
+from menagerie_server.apis.coral.job_runner import Judging
+from menagerie_server.apis.coral.service import CoralService
+from menagerie_server.apis.species.gemini.analyzer import GeminiAnalyzer
+from menagerie_server.apis.species.gemini.options import GeminiOptions
+from menagerie_server.apis.species.service import SpeciesService
+from menagerie_server.apis.system import SystemService
+from menagerie_server.apis.unimplemented import add_unserved
+from menagerie_server.authorization import AuthorizationService, add_authorization_service
 from menagerie_server.interceptors import call_interceptor
 from menagerie_server.jobs.jobs import CONNECTIONS, Jobs
 from menagerie_server.jobs.priority import give_way
 from menagerie_server.loading import Loading
 from menagerie_server.logs import configure_logs
 from menagerie_server.metrics import DECODE_QUEUE_SECONDS, batch_observer
-from menagerie_server.services.authorization import AuthorizationService, add_authorization_service
-from menagerie_server.services.coral import CoralService
-from menagerie_server.services.species import SpeciesService
-from menagerie_server.services.system import SystemService
-from menagerie_server.services.unserved import add_unserved
 from menagerie_server.store.objects import Objects, default_url
 from menagerie_server.store.pool import Database
 
