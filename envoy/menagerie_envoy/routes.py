@@ -21,11 +21,11 @@ from menagerie_envoy.filters import (
     events,
 )
 from menagerie_envoy.pages import page_routes
-from menagerie_envoy.rest import Path, downloads_of, methods_of, paths_of, streamed_methods_of
+from menagerie_envoy.rest import RestPath, downloads, rest_paths, streamed_methods
 from menagerie_envoy.typed import Json, typed
 
 if TYPE_CHECKING:
-    from pathlib import Path as FilePath
+    from pathlib import Path
 
     from menagerie_envoy.apis import Api
     from menagerie_envoy.edge import Listener
@@ -88,7 +88,7 @@ def without(route: Json, *filters: str) -> Json:
     return {**route, "typed_per_filter_config": {name: disabled() for name in filters}}
 
 
-def api_hosts(api: Api, listener: Listener, descriptors: FilePath) -> list[Json]:
+def api_hosts(api: Api, listener: Listener, descriptors: Path) -> list[Json]:
     """Return the virtual hosts of an API's own listener."""
     host = {
         "name": api.name,
@@ -103,17 +103,17 @@ def api_hosts(api: Api, listener: Listener, descriptors: FilePath) -> list[Json]
     return [host, {"name": "others", "domains": [ANY], "routes": [refusal]}]
 
 
-def _routes(api: Api, listener: Listener, descriptors: FilePath) -> list[Json]:
+def _routes(api: Api, listener: Listener, descriptors: Path) -> list[Json]:
     routes = [without(page, TRANSCODER, *_checks(listener)) for page in page_routes(listener.document)]
     # Answered by the filter of CORS, which asks for a route that leads somewhere.
     routes.append(without(to(WORKERS, PREFLIGHT), *_checks(listener)))
-    streamed = streamed_methods_of(api.service)
-    for path in paths_of(api.service):
+    streamed = streamed_methods(api.descriptor)
+    for path in rest_paths(api.descriptor):
         unary = [verb for verb, method in path.methods.items() if method not in streamed]
         routes += [_too_long(api, listener, path, verb) for verb in unary if verb in BODIED]
         routes += [_rest(api, listener, path, method, descriptors) for method in path.methods]
         routes.append(_wrong_method(listener, path))
-    for name in methods_of(api.service):
+    for name in (method.name for method in api.descriptor.methods):
         grpc = to(WORKERS, {"path": f"/{api.service}/{name}"})
         # Any number of messages may follow each other in a stream; the worker bounds each of them.
         unbounded = [BODY_LIMIT] if name in streamed and api.max_stream_bytes else []
@@ -121,7 +121,7 @@ def _routes(api: Api, listener: Listener, descriptors: FilePath) -> list[Json]:
     return [*routes, answer({"prefix": "/"}, 404)]
 
 
-def _rest(api: Api, listener: Listener, path: Path, method: str, descriptors: FilePath) -> Json:
+def _rest(api: Api, listener: Listener, path: RestPath, method: str, descriptors: Path) -> Json:
     name = path.methods[method]
     route = without(to(WORKERS, path.match(method)), *_spared(api, listener, name))
     if name in api.server_sent_events:
@@ -129,12 +129,12 @@ def _rest(api: Api, listener: Listener, path: Path, method: str, descriptors: Fi
     return route
 
 
-def _too_long(api: Api, listener: Listener, path: Path, method: str) -> Json:
+def _too_long(api: Api, listener: Listener, path: RestPath, method: str) -> Json:
     route = answer(path.match_longer(method, api.max_request_bytes), 413)
     return without(route, TRANSCODER, *_checks(listener))
 
 
-def _wrong_method(listener: Listener, path: Path) -> Json:
+def _wrong_method(listener: Listener, path: RestPath) -> Json:
     allow = {"header": {"key": "allow", "value": ", ".join(path.allowed)}}
     route = answer(path.match(), 405) | {"response_headers_to_add": [allow]}
     return without(route, TRANSCODER, *_checks(listener))
@@ -145,7 +145,7 @@ def _spared(api: Api, listener: Listener, method: str) -> list[str]:
     unlimited = bool(api.rate_limited) and method not in api.rate_limited
     spared = {RATE_LIMIT: unlimited, KEY_CHECK: method in api.keyless}
     # Images are compressed already: gzip made 60 MB of 61, and others waited ten times as long.
-    needless = [COMPRESSOR] if method in downloads_of(api.service) else []
+    needless = [COMPRESSOR] if method in downloads(api.descriptor) else []
     return [*needless, *(name for name in _checks(listener) if spared[name])]
 
 

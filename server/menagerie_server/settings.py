@@ -17,17 +17,13 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from menagerie_envoy.apis import CORAL, MUZZLE, NSFW, SPECIES, WHALES, Api
-from menagerie_server.api_settings import (
-    ApiSettings,
-    CoralSettings,
-    MuzzleSettings,
-    Names,
-    NsfwSettings,
-    SpeciesSettings,
-    WhalesSettings,
-    documented_values,
-)
+from menagerie_envoy.apis import APIS, Api
+from menagerie_server.api_settings import ApiSettings, Names, documented_values
+from menagerie_server.apis.coral.settings import CoralSettings
+from menagerie_server.apis.muzzle.settings import MuzzleSettings
+from menagerie_server.apis.nsfw.settings import NsfwSettings
+from menagerie_server.apis.species.settings import SpeciesSettings
+from menagerie_server.apis.whales.settings import WhalesSettings
 
 SETTINGS_FILE_VARIABLE = "MENAGERIE_SETTINGS_FILE"
 
@@ -140,13 +136,7 @@ class Settings(BaseSettings):
     @property
     def apis(self) -> dict[Api, ApiSettings]:
         """What is set of each API."""
-        return {
-            WHALES: self.whales,
-            CORAL: self.coral,
-            SPECIES: self.species,
-            NSFW: self.nsfw,
-            MUZZLE: self.muzzle,
-        }
+        return {api: getattr(self, api.name) for api in APIS}
 
 
 class DocumentedVariables(PydanticBaseSettingsSource):

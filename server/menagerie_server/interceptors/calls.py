@@ -1,27 +1,37 @@
-"""What every call passes through, whichever of the four kinds it is."""
+"""The interceptor of all calls, whichever of gRPC's four kinds they are."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import grpc
+import structlog
+from grpc_status import rpc_status
 
-from menagerie_server.interceptors.call_metrics import CallMetrics
-from menagerie_server.interceptors.deadline import time_limit
-from menagerie_server.interceptors.error_status import abort
-from menagerie_server.interceptors.request_log import RequestLog
+from menagerie_inference.errors import DeadlineExceeded
+from menagerie_server.errors import WIRE_ERRORS, wire_error
+from menagerie_server.interceptors.request_log import REQUEST_ID, REQUEST_ID_HEADER, CallMetrics, RequestLog
 
 if TYPE_CHECKING:
-    from menagerie_server.interceptors.api_key import ApiKeyCheck
+    from menagerie_server.authentication import ApiKeyCheck
+    from menagerie_server.errors import WireErrors
+    from menagerie_server.interceptors import Context, Handler
 
-# Strings, as these classes take parameters in their stubs only.
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
-Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Behaviour: TypeAlias = Callable[[Any, "Context"], Any]
 
 OURS = "/menagerie."
 """Health checks and reflection are the libraries' own, and are left alone."""
+
+MARGIN_SECONDS = 0.02
+"""Kept back from the caller's deadline, so that the answer that it has passed still arrives before it."""
+
+DEADLINE: ContextVar[float | None] = ContextVar("deadline", default=None)
+"""The deadline of the current call, in the event loop's time; queues drop work that is too late for it."""
+
+_log = structlog.get_logger()
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
@@ -32,8 +42,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     once: gRPC asks again for every call.
     """
 
-    def __init__(self, *, check: ApiKeyCheck, default_deadline_seconds: float) -> None:
+    def __init__(
+        self, *, check: ApiKeyCheck, errors: Mapping[str, WireErrors], default_deadline_seconds: float
+    ) -> None:
+        """Take the table of errors of each gRPC service, by its full name; the base table is the others'."""
         self._check = check
+        self._errors = errors
         self._default_deadline_seconds = default_deadline_seconds
         self._wrapped: dict[str, Handler] = {}
 
@@ -65,6 +79,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     # One flat function for each: nested context managers of generators cost each call 50 microseconds more.
 
     def _unary(self, behaviour: Behaviour, method: str, seconds: float) -> Behaviour:
+        errors = self._errors_of(method)
+
         async def call(request: object, context: Context) -> object:
             with RequestLog(method, context), CallMetrics(method, context):
                 try:
@@ -72,11 +88,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                     async with time_limit(context, seconds):
                         return await behaviour(request, context)
                 except Exception as error:  # noqa: BLE001 - the last place that can keep a text from the caller
-                    await abort(context, error)
+                    await _abort(context, error, errors)
 
         return call
 
     def _stream(self, behaviour: Behaviour, method: str, seconds: float) -> Behaviour:
+        errors = self._errors_of(method)
+
         async def call(request: object, context: Context) -> AsyncIterator[object]:
             with RequestLog(method, context), CallMetrics(method, context):
                 try:
@@ -85,9 +103,45 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                         async for response in behaviour(request, context):
                             yield response
                 except Exception as error:  # noqa: BLE001
-                    await abort(context, error)
+                    await _abort(context, error, errors)
 
         return call
+
+    def _errors_of(self, method: str) -> WireErrors:
+        service = method.removeprefix("/").partition("/")[0]
+        return self._errors.get(service, WIRE_ERRORS)
+
+
+def time_limit(context: Context, default_seconds: float) -> asyncio.Timeout:
+    """Return what ends a call with a `TimeoutError` once its deadline has passed.
+
+    Raises:
+        DeadlineExceeded: the deadline is too near to be kept.
+    """
+    remaining = context.time_remaining()
+    seconds = default_seconds if remaining is None else remaining - MARGIN_SECONDS
+    if seconds <= 0:
+        raise DeadlineExceeded
+    deadline = asyncio.get_running_loop().time() + seconds
+    DEADLINE.set(deadline)
+    return asyncio.timeout_at(deadline)
+
+
+async def _abort(context: Context, error: Exception, errors: WireErrors) -> NoReturn:
+    """End a failed call with the code, the text and the details of its API's table of errors.
+
+    An unexpected error's text goes into the log alone. What was aborted before has its status already.
+    """
+    if isinstance(error, grpc.aio.AbortError):
+        raise error
+    # A TimeoutError is what time_limit() ends a call with.
+    wire = wire_error(DeadlineExceeded() if isinstance(error, TimeoutError) else error, errors)
+    if wire.code is grpc.StatusCode.INTERNAL:
+        _log.error("call failed", exc_info=error)
+    request_id = REQUEST_ID.get()
+    status = rpc_status.to_status(wire.status(str(error), request_id))
+    metadata = (*status.trailing_metadata, (REQUEST_ID_HEADER, request_id))
+    await context.abort(status.code, status.details, metadata)
 
 
 def _unless_bytes(serialise: Callable[[Any], bytes] | None) -> Callable[[Any], bytes]:
