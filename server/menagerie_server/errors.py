@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
 from menagerie_envoy.apis import COMMON_REPLIES
@@ -43,6 +44,10 @@ class ApiError(Exception):
 
 class InvalidRequest(ApiError):
     """Raised when a request is not what the API's document asks for."""
+
+
+class MalformedRequest(ApiError):
+    """Raised when a request's message breaks off, or there is none."""
 
 
 class MissingField(ApiError):
@@ -119,6 +124,7 @@ class WireError:
 
 _Code = grpc.StatusCode
 
+MALFORMED = "The request is incomplete, or not valid UTF-8 where it has to be."
 UNREADABLE = "The image is in no format that can be read."
 DAMAGED = "The image is damaged or incomplete."
 BUSY = "The server is busy. Try again later."
@@ -131,6 +137,9 @@ WireErrors: TypeAlias = "Mapping[type[Exception], WireError]"
 WIRE_ERRORS: WireErrors = MappingProxyType(
     {
         InvalidRequest: WireError(_Code.INVALID_ARGUMENT, "INVALID_REQUEST", 400),
+        MalformedRequest: WireError(_Code.INVALID_ARGUMENT, "MALFORMED_REQUEST", 400, MALFORMED),
+        # Over REST, a header that is not UTF-8: Envoy puts it into the message as it is.
+        DecodeError: WireError(_Code.INVALID_ARGUMENT, "UNPARSABLE_REQUEST", 400, MALFORMED),
         MissingField: WireError(_Code.INVALID_ARGUMENT, "MISSING_FIELD", 422),
         ImageUnreadable: WireError(_Code.INVALID_ARGUMENT, "IMAGE_UNREADABLE", 400, UNREADABLE),
         ImageDamaged: WireError(_Code.INVALID_ARGUMENT, "IMAGE_DAMAGED", 400, DAMAGED),
