@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from menagerie_inference.engine.local import LocalEngine
 from menagerie_inference.image import ImageDecoder
+from menagerie_inference.pipeline import Pipeline
 from menagerie_inference.registry import Registry
 from menagerie_server.apis.coral.api import CoralApi
 from menagerie_server.apis.served_api import Resources, ServedApi
@@ -94,4 +95,4 @@ class Worker:
             retention_seconds=settings.job_retention_hours * 3600,
         )
         await stack.enter_async_context(jobs)
-        return Resources(settings, cores, decoder, database, objects, jobs, threads)
+        return Resources(settings, cores, decoder, Pipeline(decoder), database, objects, jobs, threads)
