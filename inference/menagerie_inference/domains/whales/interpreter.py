@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from menagerie_inference.domains.species.activation_box import locate
 from menagerie_inference.domains.whales.cutout import of_photo, pixel_box
 from menagerie_inference.domains.whales.embedder import Embedder
@@ -16,7 +18,6 @@ from menagerie_inference.errors import ManifestError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from menagerie_inference.domains.whales.ranking import Match
@@ -54,8 +55,8 @@ class WhaleInterpreter:
     """Knows what the outputs of the whales models mean; a pure function of them, and of their manifests.
 
     Without an embedder of its own the gate gives the vectors, in the same pass. Raises `ManifestError` as
-    `Gate`, `Embedder` and `Ranker` do, and for a gate that tells where on a photo the animal is and is not
-    shown all of it.
+    `Gate`, `Embedder` and `Ranker.of()` do, and for a gate that tells where on a photo the animal is, and is
+    not shown all of it.
     """
 
     def __init__(self, gate: Manifest, embedder: Manifest | None = None) -> None:
@@ -65,7 +66,7 @@ class WhaleInterpreter:
         if self._locates and gate.input.resize == "crop":
             raise ManifestError(f"{gate.identity}: a gate with {_ACTIVATION!r} is shown the whole photo")
         self.embedder = Embedder(embedder or gate)
-        self._ranker = Ranker(embedder or gate)
+        self._ranker = Ranker.of(embedder or gate)
         names = [f"{manifest.name}-{manifest.version}" for manifest in (gate, embedder) if manifest]
         self.model_version = "+".join(names)
 
@@ -74,7 +75,7 @@ class WhaleInterpreter:
         score = self._gate.score(outputs)
         activation = None
         if self._locates:
-            activation = of_photo(outputs[_ACTIVATION].astype("float32"), self._input, width, height)
+            activation = of_photo(outputs[_ACTIVATION].astype(np.float32), self._input, width, height)
         return Sighting(width, height, score, self._gate.passes(score), activation)
 
     def identify(self, image_ind: str, sighting: Sighting, matches: Sequence[Match] = ()) -> Detection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from menagerie_inference.domains.whales.result import UNKNOWN, Candidate
 from menagerie_inference.errors import ManifestError
@@ -50,29 +50,38 @@ class Ranking:
         return max(totals, key=totals.__getitem__) if totals and max(totals.values()) > 0.5 else UNKNOWN  # noqa: PLR2004
 
 
+@dataclass(frozen=True)
 class Ranker:
     """Weighs individuals against each other, and against one that the catalogue does not know.
 
-    A softmax over the similarities of the individuals, divided by the calibration's "match_temperature", with
-    one more place for the unknown individual, whose similarity is "new_similarity". An individual is as near
-    as the nearest of its photographs: the others may show another side. Raises `ManifestError` if the
-    embedder's manifest does not have both numbers, as nobody can tell from a cosine alone.
+    A softmax over the similarities of the individuals, divided by `temperature`, which is above 0, with one
+    more place for the unknown individual, whose similarity is `new_similarity`. An individual is as near as
+    the nearest of its photographs: the others may show another side.
     """
 
-    def __init__(self, embedder: Manifest) -> None:
+    new_similarity: float
+    temperature: float
+
+    @classmethod
+    def of(cls, embedder: Manifest) -> Self:
+        """Read both numbers from a manifest's calibration, "new_similarity" and "match_temperature".
+
+        Raises `ManifestError` if one is missing, as nobody can tell from a cosine alone how near it is, or if
+        the temperature is not above 0.
+        """
         try:
-            self._temperature = embedder.calibration["match_temperature"]
-            self._new = embedder.calibration["new_similarity"]
+            ranker = cls(embedder.calibration["new_similarity"], embedder.calibration["match_temperature"])
         except KeyError as missing:
             raise ManifestError(f"{embedder.identity}: the calibration has no {missing}") from missing
-        if not self._temperature > 0:
+        if not ranker.temperature > 0:
             raise ManifestError(f"{embedder.identity}: match_temperature is above 0")
+        return ranker
 
     def rank(self, matches: Sequence[Match]) -> Ranking:
         """Rank the individuals of the nearest photographs; what is further away weighs nothing."""
         nearest = _nearest(matches)
-        highest = max([self._new, *(match.similarity for match in nearest.values())])
-        new = self._weight(self._new - highest)
+        highest = max([self.new_similarity, *(match.similarity for match in nearest.values())])
+        new = self._weight(self.new_similarity - highest)
         weights = {one: self._weight(match.similarity - highest) for one, match in nearest.items()}
         total = new + math.fsum(weights.values())
         best = sorted(weights, key=lambda one: (-weights[one], one))[:TOP]
@@ -82,7 +91,7 @@ class Ranker:
         return Ranking(candidates, new / total)
 
     def _weight(self, difference: float) -> float:
-        return math.exp(difference / self._temperature)
+        return math.exp(difference / self.temperature)
 
 
 def _nearest(matches: Sequence[Match]) -> Mapping[str, Match]:
