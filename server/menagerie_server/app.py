@@ -39,7 +39,7 @@ from menagerie_server.apis.unimplemented import add_unserved
 from menagerie_server.authorization import AuthorizationService, add_authorization_service
 from menagerie_server.interceptors import call_interceptor
 from menagerie_server.jobs.jobs import CONNECTIONS, Jobs
-from menagerie_server.jobs.priority import give_way
+from menagerie_server.jobs.worker import lower_thread_priority
 from menagerie_server.loading import Loading
 from menagerie_server.logs import configure_logs
 from menagerie_server.metrics import DECODE_QUEUE_SECONDS, batch_observer
@@ -134,7 +134,7 @@ class Worker:
             raise ValueError("a worker is told of its database by whoever starts it")
         # A thread for each job that runs: opening and drawing a photograph takes seconds, and its memory.
         count = max(settings.jobs_per_worker, self._cores)
-        threads = ThreadPoolExecutor(count, thread_name_prefix="job", initializer=give_way)
+        threads = ThreadPoolExecutor(count, thread_name_prefix="job", initializer=lower_thread_priority)
         stack.push_async_callback(asyncio.to_thread, threads.shutdown)
         connections = settings.database_connections_per_worker - CONNECTIONS
         database = await stack.enter_async_context(Database(settings.database_url, connections=connections))
@@ -210,7 +210,7 @@ class Worker:
         """Tell health checks first, and watchers of jobs, who would stay; then finish the calls that run."""
         await self._health.enter_graceful_shutdown()
         if store is not None:
-            store.jobs.hand_back()
+            store.jobs.begin_shutdown()
         await server.stop(self._settings.drain_seconds)
 
 
