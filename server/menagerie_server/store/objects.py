@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError
-from obstore.store import LocalStore, ObjectStore, from_url
+from obstore.store import ObjectStore, from_url
 
 from menagerie_server.store.errors import ObjectNotFound, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterator
-    from pathlib import Path
 
 CHUNK_BYTES = 512 * 1024
 """Small enough that handling a chunk blocks the event loop for less than a millisecond."""
+
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700
 
 
 def default_url(data_dir: Path) -> str:
@@ -28,21 +33,31 @@ def default_url(data_dir: Path) -> str:
 class Objects:
     """An object store whose writes are atomic: an object exists completely or not at all.
 
+    A local store's folders have mode 0700 and its files 0600, so that no other user of the machine reads them.
     Each method raises StoreUnavailable when the store cannot be reached, or is full.
     """
 
     def __init__(self, url: str) -> None:
         """Open the store at a file, s3, gs, az or memory URL; create a missing local folder."""
+        self._folder: Path | None = None
         with _translated(url):
             if obstore.parse_scheme(url) == "local":
-                self._store: ObjectStore = LocalStore.from_url(url, mkdir=True)
-            else:
-                self._store = from_url(url)
+                self._folder = Path(url2pathname(urlsplit(url).path))
+                # An existing folder is the operator's: its mode stays.
+                self._folder.parent.mkdir(parents=True, exist_ok=True)
+                self._folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+            self._store: ObjectStore = from_url(url)
 
     async def put(self, name: str, data: bytes | AsyncIterable[bytes]) -> None:
         """Write or replace an object; a stream is not buffered in memory as a whole."""
         with _translated(name):
+            if self._folder is None:
+                await obstore.put_async(self._store, name, data)
+                return
+            # Before the write: the file has the umask's mode until it is complete.
+            await asyncio.to_thread(_make_folders, self._folder, PurePosixPath(name).parent)
             await obstore.put_async(self._store, name, data)
+            await asyncio.to_thread((self._folder / name).chmod, FILE_MODE)
 
     async def get(self, name: str) -> bytes:
         """Return an object's bytes.
@@ -73,10 +88,10 @@ class Objects:
         """Delete every object under a prefix of whole path segments, and a local folder itself."""
         async for name in self.list(folder):
             await self.delete(name)
-        if isinstance(self._store, LocalStore) and self._store.prefix is not None:
+        if self._folder is not None:
             # A concurrent write keeps the folder.
             with suppress(OSError):
-                (self._store.prefix / folder).rmdir()
+                (self._folder / folder).rmdir()
 
     async def list(self, prefix: str) -> AsyncIterator[str]:
         """Yield the names under a prefix of whole path segments, in no particular order."""
@@ -84,6 +99,15 @@ class Objects:
             async for page in obstore.list(self._store, prefix):
                 for entry in page:
                     yield entry["path"]
+
+
+def _make_folders(root: Path, relative: PurePosixPath) -> None:
+    """Create the missing folders below a root."""
+    # One by one, as `parents=True` gives all but the last the umask's mode.
+    folder = root
+    for part in relative.parts:
+        folder /= part
+        folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
 
 @contextmanager
