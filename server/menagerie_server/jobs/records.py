@@ -1,4 +1,4 @@
-"""The rows of jobs, as callers see them: each method is one transaction."""
+"""The database records of jobs: as callers use them, and as an attempt at one job writes them."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from psycopg import sql
-from psycopg.rows import class_row
+from psycopg.rows import class_row, kwargs_row
 from psycopg.types.json import Jsonb
 
-from menagerie_server.jobs.errors import JobNotFound
-from menagerie_server.jobs.job import Job
+from menagerie_server.jobs.errors import JobLost, JobNotFound
+from menagerie_server.jobs.job import COMPLETED, ERROR, Job
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from menagerie_server.jobs.job import Json
     from menagerie_server.store.pool import Database
 
 CHANNEL = "menagerie_jobs"
-"""PostgreSQL tells there of each change, with the job's id."""
+"""The NOTIFY channel that carries the id of each job that changes."""
 
 LARGEST_ID = 2**32 - 1
 
-RESULTS_AT_ONCE = 200
-"""How many are turned from JSON before others get their turn: a thousand take milliseconds."""
+FETCH_ROWS = 200
+"""Rows parsed from JSON before other tasks of the event loop run: a thousand take milliseconds."""
 
 RUN_TASK = "menagerie.run_job"
-"""The task of the queue that makes one attempt at a job."""
+"""The procrastinate task that makes one attempt at a job."""
 
-JOB_COLUMNS = sql.SQL(", ").join(sql.Identifier(field.name) for field in fields(Job))
+_COLUMNS = sql.SQL(", ").join(sql.Identifier(field.name) for field in fields(Job))
 
 _ADD = """
 INSERT INTO jobs (id, api, folder, task_id)
@@ -40,29 +40,58 @@ SELECT %(id)s, %(api)s::text, %(folder)s::text, (procrastinate_defer_jobs_v1(
     ARRAY[(%(api)s, %(task)s, 0, NULL, NULL, %(arguments)s, NULL)::procrastinate_job_to_defer_v1]))[1]
 WHERE NOT EXISTS (SELECT FROM jobs WHERE id = %(id)s)
 """
-_READ = sql.SQL("SELECT {} FROM jobs WHERE id = ANY(%s)").format(JOB_COLUMNS)
+_READ = sql.SQL("SELECT {} FROM jobs WHERE id = ANY(%s)").format(_COLUMNS)
 _RESULTS = "SELECT value FROM job_results WHERE job_id = %s ORDER BY position"
 _UNENDED = "SELECT count(*) FROM (SELECT FROM jobs WHERE ended IS NULL LIMIT %s) AS unended"
 _REMOVE = "DELETE FROM jobs WHERE id = %s AND api = %s RETURNING folder, task_id"
 _CANCEL_TASK = "SELECT procrastinate_cancel_job_v1(%s, abort => true, delete_job => true), pg_notify(%s, %s)"
-_REMOVE_ENDED = """
+_REMOVE_EXPIRED = """
 DELETE FROM jobs WHERE id IN (
     SELECT id FROM jobs WHERE ended < now() - %s LIMIT %s FOR UPDATE SKIP LOCKED
 ) RETURNING folder
 """
 
+# "<=": the answer to a first try may have been lost with the connection.
+_BEGIN = sql.SQL("""
+UPDATE jobs SET state = 'processing', attempt = %(attempt)s,
+    attempts_without_progress = attempts_without_progress + 1, updated = now()
+WHERE id = %(id)s AND attempt <= %(attempt)s AND ended IS NULL
+RETURNING pg_notify(%(channel)s, id::text), {}
+""").format(_COLUMNS)
+_SAVE = """
+WITH held AS MATERIALIZED (
+    SELECT id FROM jobs WHERE id = %(id)s AND attempt = %(attempt)s AND ended IS NULL FOR UPDATE
+), added AS (
+    INSERT INTO job_results (job_id, position, value)
+    SELECT id, position, value
+    FROM held, unnest(%(positions)s::integer[], %(values)s::jsonb[]) AS saved (position, value)
+    ON CONFLICT DO NOTHING RETURNING position
+)
+UPDATE jobs
+SET completed = completed + (SELECT count(*) FROM added), total = coalesce(%(total)s, total),
+    attempts_without_progress = 0, updated = now()
+FROM held WHERE jobs.id = held.id RETURNING pg_notify(%(channel)s, jobs.id::text)
+"""
+_END = """
+UPDATE jobs SET state = %s, result = %s, error = %s, updated = now(), ended = now()
+WHERE id = %s AND attempt = %s AND ended IS NULL RETURNING pg_notify(%s, id::text)
+"""
+
 
 class JobRecords:
-    """The rows of all jobs. Every method raises StoreUnavailable while the database is away."""
+    """The records of all jobs.
+
+    Each method is one transaction, and raises StoreUnavailable while the database is unavailable.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def add(self, api: str, folder: str) -> int:
-        """Add a queued job, together with the task that will run it, and return its id."""
+        """Add a queued job together with its task, and return the job's id."""
         added = 0
         while not added:
-            # Of two that are made at once and are the same, which is once in four billion, one is not added.
+            # No row is added in the rare case that the id is in use.
             job_id = 1 + secrets.randbelow(LARGEST_ID)
             arguments = Jsonb({"job_id": job_id})
             values = {"id": job_id, "api": api, "folder": folder, "task": RUN_TASK, "arguments": arguments}
@@ -71,36 +100,44 @@ class JobRecords:
         return job_id
 
     async def unended(self, limit: int) -> int:
-        """Count the jobs that wait or run, up to a limit."""
+        """Count the queued and running jobs, up to a limit."""
         async with self._database.connection() as connection:
             ((count,),) = await (await connection.execute(_UNENDED, [limit])).fetchall()
             return int(count)
 
     async def read(self, job_id: int, api: str) -> Job:
-        """Return a job. Raises JobNotFound."""
+        """Return a job.
+
+        Raises:
+            JobNotFound: this API has no such job.
+        """
         job = (await self.read_all([job_id])).get(job_id)
         if job is None or job.api != api:
             raise JobNotFound
         return job
 
     async def read_all(self, job_ids: Collection[int]) -> dict[int, Job]:
-        """Return those of these jobs that there are, by id."""
+        """Return those of these jobs that exist, by id."""
         async with self._database.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(Job))
             return {job.id: job async for job in await cursor.execute(_READ, [list(job_ids)])}
 
     async def results(self, job_id: int) -> list[Json]:
-        """Return what is saved of a job, in the order of the positions; nothing where there is no job."""
+        """Return the saved results of a job by position; an empty list if there is no such job."""
         results: list[Json] = []
         async with self._database.connection() as connection:
             cursor = await connection.execute(_RESULTS, [job_id])
-            while some := await cursor.fetchmany(RESULTS_AT_ONCE):
-                results += [value for (value,) in some]
+            while rows := await cursor.fetchmany(FETCH_ROWS):
+                results += [value for (value,) in rows]
                 await asyncio.sleep(0)
         return results
 
     async def remove(self, job_id: int, api: str) -> str:
-        """Remove a job and its results, stop the attempt at it, and return its folder. Raises JobNotFound."""
+        """Remove a job and its results, stop its attempt, and return its folder.
+
+        Raises:
+            JobNotFound: this API has no such job.
+        """
         async with self._database.transaction() as connection:
             row = await (await connection.execute(_REMOVE, (job_id, api))).fetchone()
             if row is None:
@@ -109,14 +146,70 @@ class JobRecords:
             await connection.execute(_CANCEL_TASK, (task_id, CHANNEL, str(job_id)))
             return str(folder)
 
-    async def remove_ended(self, *, seconds: float, limit: int) -> list[str]:
-        """Remove jobs that ended so long ago, at most `limit` of them, and return their folders."""
+    async def remove_expired(self, *, seconds: float, limit: int) -> list[str]:
+        """Remove at most `limit` jobs that ended more than `seconds` ago, and return their folders."""
         async with self._database.connection() as connection:
-            rows = await connection.execute(_REMOVE_ENDED, (timedelta(seconds=seconds), limit))
+            rows = await connection.execute(_REMOVE_EXPIRED, (timedelta(seconds=seconds), limit))
             return [folder async for (folder,) in rows]
 
-    async def folders(self, folders: Collection[str]) -> set[str]:
-        """Return those of these folders that a job has."""
+    async def existing_folders(self, folders: Collection[str]) -> set[str]:
+        """Return those of these folders that belong to a job."""
         async with self._database.connection() as connection:
             query = "SELECT folder FROM jobs WHERE folder = ANY(%s)"
             return {folder async for (folder,) in await connection.execute(query, [list(folders)])}
+
+
+class AttemptRecords:
+    """The record of one job, as written by one attempt at it.
+
+    Each method is one transaction, and may be repeated after StoreUnavailable, even if the transaction was
+    committed. Each method raises JobLost and writes nothing once the job was removed, has ended, or was
+    begun by a newer attempt.
+    """
+
+    def __init__(self, database: Database, job_id: int, attempt: int) -> None:
+        self._database = database
+        self._job_id = job_id
+        self._attempt = attempt
+
+    async def begin(self) -> Job:
+        """Assign the job to this attempt, and return it."""
+        values = {"id": self._job_id, "attempt": self._attempt, "channel": CHANNEL}
+        async with self._database.connection() as connection:
+            cursor = connection.cursor(row_factory=kwargs_row(_job_without_notification))
+            job = await (await cursor.execute(_BEGIN, values)).fetchone()
+            if job is None:
+                raise JobLost
+            return job
+
+    async def save(self, results: Mapping[int, Json], total: int | None) -> None:
+        """Add results by position, each once, and count them."""
+        values = {
+            "id": self._job_id,
+            "attempt": self._attempt,
+            "positions": list(results),
+            "values": [Jsonb(value) for value in results.values()],
+            "total": total,
+            "channel": CHANNEL,
+        }
+        async with self._database.connection() as connection:
+            if (await connection.execute(_SAVE, values)).rowcount == 0:
+                raise JobLost
+
+    async def complete(self, result: Mapping[str, Json]) -> None:
+        """End the job with its result."""
+        await self._end(COMPLETED, Jsonb(result), None)
+
+    async def fail(self, text: str) -> None:
+        """End the job with an error text for the caller."""
+        await self._end(ERROR, None, text)
+
+    async def _end(self, state: str, result: Jsonb | None, error: str | None) -> None:
+        values = (state, result, error, self._job_id, self._attempt, CHANNEL)
+        async with self._database.connection() as connection:
+            if await (await connection.execute(_END, values)).fetchone() is None:
+                raise JobLost
+
+
+def _job_without_notification(*, pg_notify: str, **columns: object) -> Job:  # noqa: ARG001 - a column of the row
+    return Job(**columns)  # type: ignore[arg-type]

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from menagerie_server.jobs.attempt_records import AttemptRecords
 from menagerie_server.jobs.errors import JobLost, JobNotFound
-from menagerie_server.jobs.leftovers import new_folder
-from menagerie_server.jobs.records import JobRecords
+from menagerie_server.jobs.job import new_folder
+from menagerie_server.jobs.records import AttemptRecords, JobRecords
 from menagerie_server.store.pool import Database
 
 API = "coral"

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.server.jobs.until import until
 
+from menagerie_server.jobs.cleanup import Cleanup
 from menagerie_server.jobs.errors import JobNotFound
 from menagerie_server.jobs.jobs import Jobs
-from menagerie_server.jobs.leftovers import Leftovers
 from menagerie_server.jobs.records import JobRecords
 from menagerie_server.store.errors import StoreUnavailable
 from menagerie_server.store.pool import Database
@@ -23,8 +23,8 @@ DAY = 24 * 3600.0
 
 
 @pytest.fixture
-def leftovers(database: Database, objects: Objects) -> Leftovers:
-    return Leftovers(JobRecords(database), objects, keep_seconds=DAY)
+def cleanup(database: Database, objects: Objects) -> Cleanup:
+    return Cleanup(JobRecords(database), objects, retention_seconds=DAY)
 
 
 async def names(objects: Objects) -> list[str]:
@@ -40,7 +40,7 @@ async def age(database: Database, job_id: int, seconds: float) -> None:
 
 
 async def test_what_dies_behind_the_object_store_leaves_an_orphan_that_is_swept(
-    database_url: str, database: Database, objects: Objects, leftovers: Leftovers
+    database_url: str, database: Database, objects: Objects, cleanup: Cleanup
 ) -> None:
     async with Database(database_url, connections=1, wait_seconds=0.2) as busy, AsyncExitStack() as others:
 
@@ -55,10 +55,10 @@ async def test_what_dies_behind_the_object_store_leaves_an_orphan_that_is_swept(
         assert await cursor.fetchall() == []
     assert len(await names(objects)) == 1
 
-    await leftovers.remove_orphans(older_than_seconds=DAY)
+    await cleanup.remove_orphans(older_than_seconds=DAY)
     assert len(await names(objects)) == 1
 
-    await leftovers.remove_orphans(older_than_seconds=-1)
+    await cleanup.remove_orphans(older_than_seconds=-1)
     assert await names(objects) == []
 
 
@@ -75,34 +75,32 @@ async def test_a_job_without_a_task_is_never_kept(jobs: Jobs, database: Database
     assert len(await names(objects)) == 1
 
 
-async def test_objects_of_jobs_are_no_orphans(jobs: Jobs, objects: Objects, leftovers: Leftovers) -> None:
+async def test_objects_of_jobs_are_no_orphans(jobs: Jobs, objects: Objects, cleanup: Cleanup) -> None:
     job = await jobs.status(API, await jobs.accept(API, b"reef"))
     await objects.put("jobs/left by another program", b"")
     await objects.put("elsewhere/input", b"")
 
-    await leftovers.remove_orphans(older_than_seconds=-1)
+    await cleanup.remove_orphans(older_than_seconds=-1)
 
     assert await names(objects) == [job.input]
     assert await objects.get("elsewhere/input") == b""
 
 
-async def test_many_orphans_are_swept_in_one_go(objects: Objects, leftovers: Leftovers) -> None:
+async def test_many_orphans_are_swept_in_one_go(objects: Objects, cleanup: Cleanup) -> None:
     for number in range(450):
         await objects.put(f"jobs/1-{number}/input", b"")
 
-    await leftovers.remove_orphans(older_than_seconds=DAY)
+    await cleanup.remove_orphans(older_than_seconds=DAY)
 
     assert await names(objects) == []
 
 
-async def test_ended_jobs_expire(
-    jobs: Jobs, database: Database, objects: Objects, leftovers: Leftovers
-) -> None:
+async def test_ended_jobs_expire(jobs: Jobs, database: Database, objects: Objects, cleanup: Cleanup) -> None:
     old, young, queued = [await jobs.accept(API, b"reef") for _ in range(3)]
     await age(database, old, DAY + 60)
     await age(database, young, DAY - 60)
 
-    await leftovers.remove_expired()
+    await cleanup.remove_expired()
 
     with pytest.raises(JobNotFound):
         await jobs.status(API, old)
