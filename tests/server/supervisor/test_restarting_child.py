@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +18,7 @@ from menagerie_server.supervisor.shutdown import ShutdownTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
 
@@ -30,9 +30,9 @@ def test_backoff_grows_up_to_a_limit(previous: float, ran_seconds: float) -> Non
 
 
 def test_the_first_backoffs() -> None:
-    backoffs = list(
-        accumulate(range(9), lambda previous, _: next_backoff(previous, ran_seconds=1), initial=0)
-    )
+    backoffs = [0.0]
+    for _ in range(9):
+        backoffs.append(next_backoff(backoffs[-1], ran_seconds=1))
     assert backoffs[1:] == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10])
 
 
@@ -58,6 +58,11 @@ def shell(script: str, lock: int, *, stop_signal: signal.Signals = signal.SIGTER
     return Program("shell", ("/bin/sh", "-c", script), {}, current(), lock, stop_signal)
 
 
+def at_start(program: Program) -> AbstractAsyncContextManager[None]:
+    """Keep a program running while the server has not been ready yet."""
+    return restarting_children([program], ready=asyncio.Event(), shutdown=ShutdownTimeout(10))
+
+
 async def until_written(file: Path, text: str) -> None:
     async def is_written() -> bool:
         return file.exists() and text in file.read_text()  # noqa: ASYNC240 (a few bytes)
@@ -73,24 +78,20 @@ async def test_a_child_that_ends_is_started_again(tmp_path: Path, lock: int, rea
 
 async def test_a_child_that_ends_before_the_server_is_ready_ends_the_start(lock: int) -> None:
     with pytest.RaisesGroup(pytest.RaisesExc(ChildEnded, match="shell ended with exit code 3 before")):
-        async with restarting_children(
-            [shell("exit 3", lock)], ready=asyncio.Event(), shutdown=ShutdownTimeout(10)
-        ):
+        async with at_start(shell("exit 3", lock)):
             await asyncio.Event().wait()
 
 
 async def test_a_child_that_a_signal_ends_is_said_so(lock: int) -> None:
     with pytest.RaisesGroup(pytest.RaisesExc(ChildEnded, match="shell was ended by signal 9 before")):
-        async with restarting_children(
-            [shell("kill -9 $$", lock)], ready=asyncio.Event(), shutdown=ShutdownTimeout(10)
-        ):
+        async with at_start(shell("kill -9 $$", lock)):
             await asyncio.Event().wait()
 
 
 async def test_a_program_that_is_not_there(lock: int) -> None:
     missing = Program("missing", ("/nonexistent",), {}, current(), lock)
     with pytest.RaisesGroup(pytest.RaisesExc(ChildEnded, match="missing could not be started: No such file")):
-        async with restarting_children([missing], ready=asyncio.Event(), shutdown=ShutdownTimeout(10)):
+        async with at_start(missing):
             await asyncio.Event().wait()
 
 
