@@ -38,6 +38,7 @@ from menagerie_server.apis.system import SystemService
 from menagerie_server.apis.unimplemented import add_unserved
 from menagerie_server.authorization import AuthorizationService, add_authorization_service
 from menagerie_server.interceptors import call_interceptor
+from menagerie_server.jobs.job import JobLimits
 from menagerie_server.jobs.jobs import CONNECTIONS, Jobs
 from menagerie_server.jobs.worker import lower_thread_priority
 from menagerie_server.loading import Loading
@@ -143,7 +144,7 @@ class Worker:
             database,
             objects,
             concurrency=settings.jobs_per_worker,
-            max_unended=settings.max_unended_jobs,
+            limits=JobLimits(max_unended=settings.max_unended_jobs),
             retention_seconds=settings.job_retention_hours * 3600,
         )
         return Store(await stack.enter_async_context(jobs), objects, threads)

@@ -33,7 +33,7 @@ def default_url(data_dir: Path) -> str:
 class Objects:
     """An object store whose writes are atomic: an object exists completely or not at all.
 
-    A local store's folders have mode 0700 and its files 0600, so that no other user of the machine reads them.
+    A local store's folders have mode 0700 and its files 0600: no other user of the machine can read them.
     Each method raises StoreUnavailable when the store cannot be reached, or is full.
     """
 
@@ -99,6 +99,11 @@ class Objects:
             async for page in obstore.list(self._store, prefix):
                 for entry in page:
                     yield entry["path"]
+
+    async def size(self, prefix: str) -> int:
+        """Return the total bytes of the objects under a prefix of whole path segments."""
+        with _translated(prefix):
+            return sum([entry["size"] async for page in obstore.list(self._store, prefix) for entry in page])
 
 
 def _make_folders(root: Path, relative: PurePosixPath) -> None:

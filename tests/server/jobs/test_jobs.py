@@ -10,6 +10,7 @@ from tests.server.jobs.until import until, until_ended
 from menagerie_inference.errors import Overloaded
 from menagerie_server.jobs.attempt import INTERNAL
 from menagerie_server.jobs.errors import JobNotFound
+from menagerie_server.jobs.job import JobLimits
 from menagerie_server.jobs.jobs import Jobs
 from menagerie_server.jobs.records import AttemptRecords
 
@@ -54,7 +55,7 @@ async def test_one_job_more_than_may_wait_is_refused_before_it_is_read(
         raise AssertionError("it was read")
         yield b""
 
-    async with Jobs(database_url, database, objects, max_unended=2) as jobs:
+    async with Jobs(database_url, database, objects, limits=JobLimits(max_unended=2)) as jobs:
         first = await jobs.accept(API, b"reef")
         await jobs.accept(API, b"reef")
         with pytest.raises(Overloaded):
@@ -67,7 +68,7 @@ async def test_one_job_more_than_may_wait_is_refused_before_it_is_read(
 async def test_an_ended_job_keeps_no_other_from_coming(
     database_url: str, database: Database, objects: Objects
 ) -> None:
-    async with Jobs(database_url, database, objects, max_unended=1) as jobs:
+    async with Jobs(database_url, database, objects, limits=JobLimits(max_unended=1)) as jobs:
         attempt = AttemptRecords(database, await jobs.accept(API, b"reef"), 1)
         await attempt.begin()
         await attempt.complete({})
