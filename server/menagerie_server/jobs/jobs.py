@@ -98,7 +98,7 @@ class Jobs:
         Args:
             api: the API whose runner makes the attempts.
             data: the job's input.
-            caller: the address of the client, to which a quota applies.
+            caller: the address of the client; it has a quota, and callers take turns in the queue.
 
         Raises:
             Overloaded: too many jobs are queued or running in all processes.

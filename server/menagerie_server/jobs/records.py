@@ -35,6 +35,9 @@ RUN_TASK = "menagerie.run_job"
 
 _COLUMNS = sql.SQL(", ").join(sql.Identifier(field.name) for field in fields(Job))
 
+ADD_LOCK = 0x6A6F6273
+"""The number of the advisory lock under which jobs are added: "jobs" in ASCII."""
+
 OVERLOADED = "overloaded"
 CALLER_QUOTA = "caller quota"
 API_QUOTA = "API quota"
@@ -48,19 +51,27 @@ SELECT CASE
     WHEN coalesce(sum(stored_bytes), 0) + %(stored_bytes)s > %(api_bytes)s THEN {}
 END AS refusal FROM jobs WHERE api = %(api)s AND stored_bytes > 0
 """).format(OVERLOADED, CALLER_QUOTA, API_QUOTA)
+# Start-time fair queueing (Goyal, Vin, Cheng, 1996): the queue runs the lowest turn first, and within a turn
+# the oldest job. A caller's next job gets the turn after its last one, and no turn that the queue has passed.
+_TURN = """
+SELECT greatest(
+    coalesce(min(-task.priority) FILTER (WHERE task.status = 'todo'), max(-task.priority), 0),
+    coalesce(max(-task.priority) FILTER (WHERE caller = %(caller)s) + 1, 0)
+) AS turn FROM jobs JOIN procrastinate_jobs AS task ON task.id = task_id WHERE ended IS NULL
+"""
 # The lock makes concurrent calls count each other's jobs. Both statements are sent as one implicit
 # transaction: a process that is suspended between two messages would block the others.
 _ADD = sql.SQL("""
-SELECT pg_advisory_xact_lock(hashtextextended('menagerie.jobs.' || %(api)s, 0));
-WITH checked AS MATERIALIZED ({}), added AS (
+SELECT pg_advisory_xact_lock(%(lock)s);
+WITH checked AS MATERIALIZED ({refusal}), next AS MATERIALIZED ({turn}), added AS (
     INSERT INTO jobs (id, api, caller, folder, stored_bytes, task_id)
     SELECT %(id)s, %(api)s, %(caller)s, %(folder)s, %(stored_bytes)s, (procrastinate_defer_jobs_v1(
-        ARRAY[(%(api)s, %(task)s, 0, NULL, NULL, %(arguments)s, NULL)::procrastinate_job_to_defer_v1]))[1]
-    FROM checked WHERE refusal IS NULL AND NOT EXISTS (SELECT FROM jobs WHERE id = %(id)s)
+        ARRAY[(%(api)s, %(task)s, -turn, NULL, NULL, %(arguments)s, NULL)::procrastinate_job_to_defer_v1]))[1]
+    FROM checked, next WHERE refusal IS NULL AND NOT EXISTS (SELECT FROM jobs WHERE id = %(id)s)
     RETURNING id
 )
 SELECT refusal, id FROM checked LEFT JOIN added ON true
-""").format(_REFUSAL)
+""").format(refusal=_REFUSAL, turn=sql.SQL(_TURN))
 _READ = sql.SQL("SELECT {} FROM jobs WHERE id = ANY(%s)").format(_COLUMNS)
 _RESULTS = "SELECT value FROM job_results WHERE job_id = %s ORDER BY position"
 _REMOVE = "DELETE FROM jobs WHERE id = %s AND api = %s RETURNING folder, task_id"
@@ -123,7 +134,7 @@ class JobRecords:
         self._raise_refusal(refusal)
 
     async def add(self, job: NewJob) -> int:
-        """Add a queued job together with its task, and return the job's id.
+        """Add a job together with its task to the queue, which is fair between callers; return the job's id.
 
         Raises:
             Overloaded: too many jobs are queued or running.
@@ -133,7 +144,7 @@ class JobRecords:
         while added is None:
             # No row is added in the rare case that the id is in use.
             job_id = 1 + secrets.randbelow(LARGEST_ID)
-            task = {"id": job_id, "task": RUN_TASK, "arguments": Jsonb({"job_id": job_id})}
+            task = {"id": job_id, "task": RUN_TASK, "arguments": Jsonb({"job_id": job_id}), "lock": ADD_LOCK}
             async with self._database.connection() as connection:
                 cursor = AsyncClientCursor(connection)
                 await cursor.execute(_ADD, asdict(self._limits) | asdict(job) | task)
