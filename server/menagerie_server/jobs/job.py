@@ -32,6 +32,8 @@ class JobLimits:
 
     max_unended: int = 1000
     """Queued and running jobs, of all APIs."""
+    max_unended_of_caller: int = 200
+    """Queued and running jobs of one caller, of all APIs."""
     api_bytes: int = 32 * 1024**3
     """Stored bytes of one API."""
     caller_bytes: int = 4 * 1024**3

@@ -101,7 +101,7 @@ class Jobs:
             caller: the address of the client; it has a quota, and callers take turns in the queue.
 
         Raises:
-            Overloaded: too many jobs are queued or running in all processes.
+            Overloaded: too many jobs are queued or running, of the caller or of all.
             QuotaExceeded: the caller or the API would store too many bytes; its text is for the caller.
         """
         await self._records.check_limits(api, caller)

@@ -45,12 +45,14 @@ API_QUOTA = "API quota"
 _REFUSAL = sql.SQL("""
 SELECT CASE
     WHEN (SELECT count(*) FROM (SELECT FROM jobs WHERE ended IS NULL LIMIT %(max_unended)s) AS unended)
-        >= %(max_unended)s THEN {}
+        >= %(max_unended)s THEN {overloaded}
+    WHEN (SELECT count(*) FROM jobs WHERE ended IS NULL AND caller = %(caller)s)
+        >= %(max_unended_of_caller)s THEN {overloaded}
     WHEN coalesce(sum(stored_bytes) FILTER (WHERE caller = %(caller)s), 0) + %(stored_bytes)s
-        > %(caller_bytes)s THEN {}
-    WHEN coalesce(sum(stored_bytes), 0) + %(stored_bytes)s > %(api_bytes)s THEN {}
+        > %(caller_bytes)s THEN {caller_quota}
+    WHEN coalesce(sum(stored_bytes), 0) + %(stored_bytes)s > %(api_bytes)s THEN {api_quota}
 END AS refusal FROM jobs WHERE api = %(api)s AND stored_bytes > 0
-""").format(OVERLOADED, CALLER_QUOTA, API_QUOTA)
+""").format(overloaded=OVERLOADED, caller_quota=CALLER_QUOTA, api_quota=API_QUOTA)
 # Start-time fair queueing (Goyal, Vin, Cheng, 1996): the queue runs the lowest turn first, and within a turn
 # the oldest job. A caller's next job gets the turn after its last one, and no turn that the queue has passed.
 _TURN = """
@@ -125,7 +127,7 @@ class JobRecords:
         """Check that there is room for one more job.
 
         Raises:
-            Overloaded: too many jobs are queued or running.
+            Overloaded: too many jobs are queued or running, of the caller or of all.
             QuotaExceeded: the caller or the API stores too many bytes.
         """
         values = asdict(self._limits) | {"api": api, "caller": caller, "stored_bytes": 1}
@@ -137,7 +139,7 @@ class JobRecords:
         """Add a job together with its task to the queue, which is fair between callers; return the job's id.
 
         Raises:
-            Overloaded: too many jobs are queued or running.
+            Overloaded: too many jobs are queued or running, of the caller or of all.
             QuotaExceeded: with this job the caller or the API would store too many bytes.
         """
         added = None
@@ -155,7 +157,7 @@ class JobRecords:
 
     def _raise_refusal(self, refusal: str | None) -> None:
         if refusal == OVERLOADED:
-            raise Overloaded(f"{self._limits.max_unended} jobs wait or run already")
+            raise Overloaded("Too many jobs wait or run already, of this caller or of all")
         if refusal == CALLER_QUOTA:
             raise QuotaExceeded("Your jobs use all of your storage. Cancel some of them, or try again later.")
         if refusal == API_QUOTA:
