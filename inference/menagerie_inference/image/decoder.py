@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import operator
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -92,17 +93,17 @@ class ImageDecoder:
         self, data: bytes, specs: Sequence[InputSpec], *, deadline: float | None = None
     ) -> tuple[DecodedImage, ...]:
         """Decode a photo once for several models, as `decode_each()` does; otherwise as `decode()`."""
-        return await self.decode_and(tuple, data, specs, deadline=deadline)
+        return await self.decode_then(operator.itemgetter(0), (data,), specs, deadline=deadline)
 
-    async def decode_and(
+    async def decode_then(
         self,
-        work: Callable[[Sequence[DecodedImage]], T],
-        data: bytes,
+        work: Callable[[Sequence[tuple[DecodedImage, ...]]], T],
+        photos: Sequence[bytes],
         specs: Sequence[InputSpec],
         *,
         deadline: float | None = None,
     ) -> T:
-        """Decode a photo as `decode_each()` does, and go on to `work` on it in the same thread.
+        """Decode photos one after the other, as `decode_each()` does, then `work` on them in the same thread.
 
         That is not begun if by then the caller has left or the deadline has passed. Raises what `work` does,
         besides.
@@ -110,10 +111,12 @@ class ImageDecoder:
 
         def decode_and_work(turn: Turn[T]) -> T:
             self._observe(turn.waited())
-            turn.check("before the image was decoded")
-            photos = decode_each(data, specs, max_pixels=self._max_pixels)
+            decoded = []
+            for data in photos:
+                turn.check("before the image was decoded")
+                decoded.append(decode_each(data, specs, max_pixels=self._max_pixels))
             turn.check("while the image was decoded")
-            return work(photos)
+            return work(decoded)
 
         turn = Turn(decode_and_work, deadline)
         self._enter(turn)

@@ -16,10 +16,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from menagerie_inference.domains.people import PeopleFinder
+from menagerie_inference.domains.people import FACES, FIGURES, PeopleFinder
 from menagerie_inference.domains.species import SpeciesIdentifier
 from menagerie_inference.engine.local import LocalEngine
 from menagerie_inference.image import ImageDecoder
+from menagerie_inference.pipeline import Pipeline
 from menagerie_inference.registry import EMBEDDED, Registry
 from menagerie_training.evaluation.boxes import BoxOutcome
 from menagerie_training.evaluation.calibration import reliability
@@ -76,13 +77,21 @@ async def evaluate(folder: Path, profile: str = EMBEDDED) -> Report:
     manifest = registry.manifest_for("species")
     names = read_class_names(manifest)
     async with ImageDecoder(threads=1) as decoder, LocalEngine() as engine:
-        people = await PeopleFinder.load(registry, engine)
-        identifier = SpeciesIdentifier(await engine.load(manifest), decoder, people)
+        people = await load_people(registry, engine)
+        identifier = SpeciesIdentifier(await engine.load(manifest), Pipeline(decoder), people)
         outcomes = [
             judge(photo, await identifier.identify(photo.path.read_bytes()), names) for photo in photos
         ]
         boxes = [judge_box(one, await identifier.identify(one.content)) for one in composites(photos)]
     return Report(manifest.identity, folder, tuple(outcomes), tuple(boxes))
+
+
+async def load_people(registry: Registry, engine: LocalEngine) -> PeopleFinder | None:
+    """Load the detectors of people; None where the profile does not have both."""
+    if not {FIGURES, FACES} <= set(registry.roles()):
+        return None
+    figures, faces = [await engine.load(registry.manifest_for(role)) for role in (FIGURES, FACES)]
+    return PeopleFinder(figures=figures, faces=faces)
 
 
 def judge(photo: LabelledPhoto, result: SpeciesResult, names: Mapping[str, ClassNames]) -> Outcome:

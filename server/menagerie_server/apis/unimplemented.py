@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NoReturn
 
 import grpc
-from google.protobuf import descriptor_pool
 from google.protobuf.message_factory import GetMessageClass
 
 from menagerie_server.errors import NotImplementedYet
@@ -16,15 +15,12 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor import MethodDescriptor
 
     from menagerie_envoy import Api
-
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
-Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+    from menagerie_server.interceptors import Context, Handler
 
 
-def add_unserved(api: Api, server: grpc.aio.Server) -> None:
+def add_unimplemented(api: Api, server: grpc.aio.Server) -> None:
     """Serve an API by saying of each of its methods that it is not served: UNIMPLEMENTED, over REST 501."""
-    service = descriptor_pool.Default().FindServiceByName(api.service)
-    handlers = {method.name: _handler(api, method) for method in service.methods}
+    handlers = {method.name: _handler(api, method) for method in api.descriptor.methods}
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(api.service, handlers)])
 
 

@@ -33,7 +33,7 @@ def default_url(data_dir: Path) -> str:
 class Objects:
     """An object store whose writes are atomic: an object exists completely or not at all.
 
-    A local store's folders have mode 0700 and its files 0600: no other user of the machine can read them.
+    A local store has folders of mode 0700 and files of 0600: no other user of the machine reads them.
     Each method raises StoreUnavailable when the store cannot be reached, or is full.
     """
 

@@ -73,6 +73,9 @@ def envoy(settings: Settings, folder: Path, lock: int) -> Program:
         traces=_traces(settings),
         max_connections=settings.max_connections,
         idle_seconds=settings.idle_seconds,
+        request_seconds=settings.request_seconds,
+        idle_connection_seconds=settings.idle_connection_seconds,
+        max_heap_bytes=settings.envoy_max_heap_mb * 1024**2,
         threads=settings.envoy_threads,
     )
     try:

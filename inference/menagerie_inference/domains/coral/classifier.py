@@ -7,8 +7,6 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
-from tenacity import retry, retry_if_exception_type, wait_random_exponential
-
 from menagerie_inference.domains.coral.judge import Judge
 from menagerie_inference.domains.coral.overlay import write_overlay
 from menagerie_inference.domains.coral.photo import MAX_PIXELS, open_photo
@@ -16,23 +14,17 @@ from menagerie_inference.domains.coral.preparing import prepare
 from menagerie_inference.domains.coral.result import ChunkResult, Summary
 from menagerie_inference.domains.coral.side_by_side import side_by_side
 from menagerie_inference.domains.coral.tiling import Grid
-from menagerie_inference.errors import Overloaded
+from menagerie_inference.pipeline import Inference, ModelRun, run_in_thread, run_patiently
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
     from concurrent.futures import Executor
 
-    import numpy as np
-    from numpy.typing import NDArray
     from PIL import Image
 
-    from menagerie_inference.batching import Outputs
     from menagerie_inference.domains.coral.result import Judgement
     from menagerie_inference.domains.coral.tiling import Tile
     from menagerie_inference.engine import Model
-    from menagerie_inference.image import InputSpec
-
-    Images = Mapping[InputSpec, NDArray[np.uint8]]
 
 Result = TypeVar("Result")
 
@@ -113,46 +105,40 @@ class CoralClassifier:
         self, photo: Image.Image, grid: Grid, positions: range
     ) -> asyncio.Future[list[tuple[int, ChunkResult]]]:
         if self._batches:
-            return asyncio.create_task(self._judge_in_turn(photo, grid, positions))
-        return self._in_thread(partial(self._judge_now, photo, grid, positions))
+            return asyncio.create_task(self._judge_together(photo, grid, positions))
+        return self._in_thread(partial(self._judge_one_by_one, photo, grid, positions))
 
-    def _judge_now(self, photo: Image.Image, grid: Grid, positions: range) -> list[tuple[int, ChunkResult]]:
-        """Judge tile after tile in this thread: what it leaves in the cache serves the next."""
-        results: list[tuple[int, ChunkResult]] = []
-        for position in positions:
-            images = self._prepare(photo, [grid[position]])
-            outputs = [model.run(images[model.manifest.input]) for model in self._models]
-            results += self._results(grid, range(position, position + 1), outputs)
-        return results
-
-    async def _judge_in_turn(
+    async def _judge_together(
         self, photo: Image.Image, grid: Grid, positions: range
     ) -> list[tuple[int, ChunkResult]]:
-        images = await self._in_thread(partial(self._prepare, photo, [grid[place] for place in positions]))
-        outputs = [await self._infer_in_turn(model, images[model.manifest.input]) for model in self._models]
-        return self._results(grid, positions, outputs)
+        judgements = await run_patiently(
+            self._infer(photo, [grid[position] for position in positions]), self._threads
+        )
+        return _results(grid, positions, judgements)
 
-    def _prepare(self, photo: Image.Image, tiles: Sequence[Tile]) -> Images:
-        return {
-            spec: prepare(photo, tiles, spec) for spec in {model.manifest.input for model in self._models}
-        }
-
-    @retry(retry=retry_if_exception_type(Overloaded), wait=wait_random_exponential(0.05, max=1.0))
-    async def _infer_in_turn(self, model: Model, images: NDArray[np.uint8]) -> Outputs:
-        """Run a model, waiting while others' images fill its queue: a job can wait."""
-        return await model.infer(images)
-
-    def _results(
-        self, grid: Grid, positions: range, outputs: Sequence[Outputs]
+    def _judge_one_by_one(
+        self, photo: Image.Image, grid: Grid, positions: range
     ) -> list[tuple[int, ChunkResult]]:
-        judgements = self._judge.judge(*outputs)
-        return [
-            (position, _chunk(grid[position], judgement))
-            for position, judgement in zip(positions, judgements, strict=True)
-        ]
+        """Judge tile after tile in this thread: what it leaves in the cache serves the next."""
+        judgements = [run_in_thread(self._infer(photo, [grid[position]]))[0] for position in positions]
+        return _results(grid, positions, judgements)
+
+    def _infer(self, photo: Image.Image, tiles: Sequence[Tile]) -> Inference[list[Judgement]]:
+        specs = [model.manifest.input for model in self._models]
+        images = {spec: prepare(photo, tiles, spec) for spec in dict.fromkeys(specs)}
+        runs = [ModelRun(model, images[spec]) for model, spec in zip(self._models, specs, strict=True)]
+        results = yield runs
+        return list(self._judge.judge(*(result.outputs for result in results)))
 
     def _in_thread(self, work: Callable[[], Result]) -> asyncio.Future[Result]:
         return asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _results(grid: Grid, positions: range, judgements: Iterable[Judgement]) -> list[tuple[int, ChunkResult]]:
+    return [
+        (position, _chunk(grid[position], judgement))
+        for position, judgement in zip(positions, judgements, strict=True)
+    ]
 
 
 def _chunk(tile: Tile, judgement: Judgement) -> ChunkResult:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from menagerie_inference.domains.coral import ChunkResult, Grid
 from menagerie_inference.errors import ImageDamaged, ImageTooLarge, ImageUnreadable
+from menagerie_server.apis.coral.errors import ERRORS
 from menagerie_server.errors import wire_error
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Judging:
         try:
             photo = await self._classifier.open(await self._objects.get(job.input))
         except (ImageUnreadable, ImageDamaged, ImageTooLarge) as error:
-            await attempt.fail(wire_error(error).text or str(error))
+            await attempt.fail(wire_error(error, ERRORS).text or str(error))
             return
         await self._judge(photo, job.completed, attempt)
         chunks = [ChunkResult(**value) for value in await attempt.results()]  # type: ignore[arg-type]

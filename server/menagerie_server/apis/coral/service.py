@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 from google.api.httpbody_pb2 import HttpBody
 
@@ -11,11 +11,12 @@ from menagerie.coral.v1 import coral_pb2_grpc
 from menagerie_envoy.apis import CORAL
 from menagerie_server.apis.coral.converters import chunks, job_status
 from menagerie_server.apis.coral.data_url import data_url
+from menagerie_server.apis.coral.errors import ERRORS, JobNotCompleted
 from menagerie_server.apis.coral.job_runner import result_image_name
 from menagerie_server.apis.coral.large_field import serialised
 from menagerie_server.apis.coral.status_json import status_json, status_json_with_result
 from menagerie_server.apis.coral.upload import Upload
-from menagerie_server.errors import JobNotCompleted, wire_error
+from menagerie_server.errors import wire_error
 from menagerie_server.jobs.errors import JobNotFound
 from menagerie_server.jobs.job import COMPLETED, ERROR
 from menagerie_server.store.errors import StoreUnavailable
@@ -23,13 +24,10 @@ from menagerie_server.store.errors import StoreUnavailable
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    import grpc
-
+    from menagerie_server.interceptors import Context
     from menagerie_server.jobs.job import Job
     from menagerie_server.jobs.jobs import Jobs
     from menagerie_server.store.objects import Objects
-
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 SUCCESS = "success"
 LARGEST_ID = 2**32 - 1
@@ -93,7 +91,7 @@ class CoralService(coral_pb2_grpc.CoralServiceServicer):
             # Over HTTP/1.1 a stream that breaks off after its first message looks complete.
             if not told:
                 raise
-            last = pb.WatchStatusResponse(error=wire_error(error).text or str(error))
+            last = pb.WatchStatusResponse(error=wire_error(error, ERRORS).text or str(error))
             if isinstance(error, JobNotFound):
                 last.status = ERROR
             yield last

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 from tenacity import retry, retry_if_exception_type, wait_random_exponential
 
@@ -11,6 +11,7 @@ from menagerie.species.v1 import species_pb2 as pb
 from menagerie.species.v1 import species_pb2_grpc
 from menagerie_inference.errors import ImageError, InferenceError, Overloaded
 from menagerie_server.apis.species.converters import species_prediction
+from menagerie_server.apis.species.errors import ERRORS
 from menagerie_server.apis.species.gemini.converters import gemini_response
 from menagerie_server.apis.species.gemini.spool import temp_dir_ready
 from menagerie_server.apis.species.photographs import Photograph
@@ -22,19 +23,16 @@ from menagerie_server.errors import (
     MissingField,
     wire_error,
 )
-from menagerie_server.interceptors.deadline import DEADLINE
+from menagerie_server.interceptors.calls import DEADLINE
 from menagerie_server.uploads import Form, read_form
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    import grpc
-
     from menagerie_inference.domains.species import SpeciesIdentifier, SpeciesResult
     from menagerie_server.apis.species.gemini.analyzer import GeminiAnalyzer
-    from menagerie_server.loading import Loading
-
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+    from menagerie_server.interceptors import Context
+    from menagerie_server.readiness import Loading
 
 SERVICE = "Atlas Backend"
 API_VERSION = "1.0.0"
@@ -117,7 +115,7 @@ class SpeciesService(species_pb2_grpc.SpeciesServiceServicer):
             photograph = Photograph.from_message(request.image)
             row.speciesnet.CopyFrom(species_prediction(await self._identify_in_turn(photograph)))
         except (InvalidRequest, ImageError, InferenceFailed) as error:
-            row.error = wire_error(error).text or str(error)
+            row.error = wire_error(error, ERRORS).text or str(error)
         return row
 
     @retry(retry=retry_if_exception_type(Overloaded), wait=wait_random_exponential(0.05, max=1.0))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from menagerie_server.api_keys import ApiKeys
+from menagerie_server.authentication import ApiKeys
 
 if TYPE_CHECKING:
     from pathlib import Path

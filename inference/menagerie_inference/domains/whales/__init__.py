@@ -1,0 +1,19 @@
+"""Whales and dolphins: whether a photograph shows one, and which individual of a catalogue it may be."""
+
+from menagerie_inference.domains.whales.cutout import CUTOUT, cut_out
+from menagerie_inference.domains.whales.embedder import Embedder
+from menagerie_inference.domains.whales.interpreter import Sighting, WhaleInterpreter
+from menagerie_inference.domains.whales.ranking import Match
+from menagerie_inference.domains.whales.result import Candidate, Detection, RejectionReason
+
+__all__ = [
+    "CUTOUT",
+    "Candidate",
+    "Detection",
+    "Embedder",
+    "Match",
+    "RejectionReason",
+    "Sighting",
+    "WhaleInterpreter",
+    "cut_out",
+]
