@@ -17,6 +17,7 @@ from menagerie_inference.registry import Registry
 from menagerie_server.apis.coral.api import CoralApi
 from menagerie_server.apis.served_api import Resources, ServedApi
 from menagerie_server.apis.species.api import SpeciesApi
+from menagerie_server.jobs.job import JobLimits
 from menagerie_server.jobs.jobs import CONNECTIONS, Jobs
 from menagerie_server.jobs.worker import lower_thread_priority
 from menagerie_server.logs import configure_logs
@@ -91,7 +92,7 @@ class Worker:
             database,
             objects,
             concurrency=settings.jobs_per_worker,
-            max_unended=settings.max_unended_jobs,
+            limits=JobLimits(max_unended=settings.max_unended_jobs),
             retention_seconds=settings.job_retention_hours * 3600,
         )
         await stack.enter_async_context(jobs)

@@ -15,6 +15,7 @@ from menagerie_server.store.pool import retry_on
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from menagerie_server.jobs.cleanup import Cleanup
     from menagerie_server.jobs.job import Job, Json
     from menagerie_server.store.pool import Database
 
@@ -93,8 +94,9 @@ class JobAttempt:
 class AttemptRunner:
     """Makes attempts at jobs with the runners of their APIs."""
 
-    def __init__(self, database: Database, runners: Mapping[str, Runner]) -> None:
+    def __init__(self, database: Database, cleanup: Cleanup, runners: Mapping[str, Runner]) -> None:
         self._database = database
+        self._cleanup = cleanup
         self._runners = runners
         self._interrupted = asyncio.Event()
 
@@ -112,6 +114,7 @@ class AttemptRunner:
                 await attempt.fail(GIVEN_UP)
             else:
                 await self._run(job, attempt)
+            await self._delete_input(job)
         except JobLost:
             _log.info("attempt lost its job", job=job_id, attempt=number)
 
@@ -128,3 +131,9 @@ class AttemptRunner:
             if not attempt.ended:
                 _log.error("runner did not end its job", job=job.id, api=job.api)
                 await attempt.fail(INTERNAL)
+
+    async def _delete_input(self, job: Job) -> None:
+        try:
+            await self._cleanup.delete_input(job.id, job.folder)
+        except StoreUnavailable as error:
+            _log.warning("input of an ended job left to cleanup", job=job.id, error=str(error))

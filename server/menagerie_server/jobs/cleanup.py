@@ -1,4 +1,4 @@
-"""Removal of expired jobs, and of objects that belong to no job."""
+"""Removal of expired jobs, of the inputs of ended ones, and of objects that belong to no job."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from menagerie_server.jobs.job import FOLDER, folder_created
+from menagerie_server.jobs.job import FOLDER, folder_created, input_name
 
 if TYPE_CHECKING:
     from menagerie_server.jobs.records import JobRecords
@@ -25,6 +25,18 @@ class Cleanup:
         self._records = records
         self._objects = objects
         self._retention_seconds = retention_seconds
+
+    async def delete_input(self, job_id: int, folder: str) -> None:
+        """Delete the input of an ended job: only attempts need it."""
+        await self._objects.delete(input_name(folder))
+        await self._records.set_input_deleted(job_id, await self._objects.size(folder))
+
+    async def delete_inputs(self) -> None:
+        """Delete the inputs of ended jobs that a crash or an outage left."""
+        while folders := await self._records.inputs_kept(BATCH):
+            for job_id, folder in folders.items():
+                await self.delete_input(job_id, folder)
+            _log.info("inputs of ended jobs deleted", jobs=len(folders))
 
     async def remove_expired(self) -> None:
         """Remove the jobs that ended longer ago than the retention time."""

@@ -3,7 +3,8 @@
 JobError
 ├── JobInterrupted
 ├── JobLost
-└── JobNotFound
+├── JobNotFound
+└── QuotaExceeded
 """
 
 from __future__ import annotations
@@ -29,3 +30,7 @@ class JobNotFound(JobError):
 
     def __init__(self) -> None:
         super().__init__("Job not found")
+
+
+class QuotaExceeded(JobError):
+    """Raised when a new job would exceed the bytes that its caller, or its whole API, may store."""

@@ -23,6 +23,35 @@ Json: TypeAlias = "Mapping[str, Json] | list[Json] | str | int | float | bool | 
 
 
 @dataclass(frozen=True)
+class JobLimits:
+    """What the jobs of all processes may take up.
+
+    Stored bytes are the objects of all jobs that are not yet removed: of an ended job, those that its
+    attempts wrote; of any other, its input.
+    """
+
+    max_unended: int = 1000
+    """Queued and running jobs, of all APIs."""
+    max_unended_of_caller: int = 200
+    """Queued and running jobs of one caller, of all APIs."""
+    api_bytes: int = 32 * 1024**3
+    """Stored bytes of one API."""
+    caller_bytes: int = 4 * 1024**3
+    """Stored bytes of one caller of an API."""
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """What is known of a job when it is added."""
+
+    api: str
+    caller: str
+    folder: str
+    stored_bytes: int
+    """The size of its input."""
+
+
+@dataclass(frozen=True)
 class Job:
     """A snapshot of a job."""
 

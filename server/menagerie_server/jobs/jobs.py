@@ -10,7 +10,8 @@ import structlog
 from menagerie_inference.errors import Overloaded
 from menagerie_server.jobs import worker
 from menagerie_server.jobs.cleanup import Cleanup
-from menagerie_server.jobs.job import input_name, new_folder
+from menagerie_server.jobs.errors import QuotaExceeded
+from menagerie_server.jobs.job import NewJob, input_name, new_folder
 from menagerie_server.jobs.records import JobRecords
 from menagerie_server.jobs.watching import Watchers, WatchStatistics
 from menagerie_server.jobs.worker import JobWorker
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from menagerie_server.jobs.attempt import Runner
-    from menagerie_server.jobs.job import Job, Json
+    from menagerie_server.jobs.job import Job, JobLimits, Json
     from menagerie_server.store.objects import Objects
     from menagerie_server.store.pool import Database
 
@@ -29,8 +30,6 @@ CONNECTIONS = worker.CONNECTIONS + 1
 """The connections that Jobs holds beside those of its Database."""
 
 RETENTION_SECONDS = 24 * 3600.0
-
-MAX_UNENDED = 1000
 
 STOP_SECONDS = 12.0
 """How long a stop waits for an unavailable database before other processes must requeue its jobs."""
@@ -51,13 +50,12 @@ class Jobs:
         objects: Objects,
         *,
         concurrency: int = 1,
-        max_unended: int = MAX_UNENDED,
+        limits: JobLimits | None = None,
         retention_seconds: float = RETENTION_SECONDS,
     ) -> None:
         self._url = url
         self._objects = objects
-        self._max_unended = max_unended
-        self._records = JobRecords(database)
+        self._records = JobRecords(database, limits)
         self._watchers = Watchers(self._records.read_all)
         self._runners: dict[str, Runner] = {}
         cleanup = Cleanup(self._records, objects, retention_seconds=retention_seconds)
@@ -94,19 +92,27 @@ class Jobs:
         self._worker.stop()
         self._watchers.close()
 
-    async def accept(self, api: str, data: bytes | AsyncIterable[bytes]) -> int:
+    async def accept(self, api: str, data: bytes | AsyncIterable[bytes], *, caller: str = "") -> int:
         """Store a job and return its id; once returned, the job is never lost.
 
+        Args:
+            api: the API whose runner makes the attempts.
+            data: the job's input.
+            caller: the address of the client; it has a quota, and callers take turns in the queue.
+
         Raises:
-            Overloaded: `max_unended` jobs are queued or running in all processes. Concurrent calls may
-                exceed the limit by their number.
+            Overloaded: too many jobs are queued or running, of the caller or of all.
+            QuotaExceeded: the caller or the API would store too many bytes; its text is for the caller.
         """
-        if await self._records.unended(self._max_unended) >= self._max_unended:
-            raise Overloaded(f"{self._max_unended} jobs wait or run already")
+        await self._records.check_limits(api, caller)
         folder = new_folder()
-        # A failure from here on leaves at most an object without a job, and cleanup removes those.
-        await self._objects.put(input_name(folder), data)
-        return await self._records.add(api, folder)
+        job = NewJob(api, caller, folder, await self._store(folder, data))
+        try:
+            # A StoreUnavailable may hide that the job was added: its input stays, until cleanup at least.
+            return await self._records.add(job)
+        except (Overloaded, QuotaExceeded):
+            await self._delete_objects(folder)
+            raise
 
     async def status(self, api: str, job_id: int) -> Job:
         """Return a snapshot of a job.
@@ -131,12 +137,7 @@ class Jobs:
         Raises:
             JobNotFound: this API has no such job.
         """
-        folder = await self._records.remove(job_id, api)
-        try:
-            await self._objects.delete_folder(folder)
-        except StoreUnavailable as error:
-            # The job is removed, as the caller asked; its objects are now orphans.
-            _log.warning("objects of a cancelled job left to cleanup", folder=folder, error=str(error))
+        await self._delete_objects(await self._records.remove(job_id, api))
 
     def watch(self, api: str, job_id: int) -> AsyncIterator[Job]:
         """Yield snapshots of a job until it has ended, as `Watchers.watch` describes."""
@@ -145,6 +146,22 @@ class Jobs:
     def watch_statistics(self) -> WatchStatistics:
         """Return the current numbers of watchers and watched jobs of this process."""
         return self._watchers.statistics()
+
+    async def _store(self, folder: str, data: bytes | AsyncIterable[bytes]) -> int:
+        """Store an input, or nothing if it breaks off, and return its size in bytes."""
+        try:
+            await self._objects.put(input_name(folder), data)
+            return await self._objects.size(folder)
+        except BaseException:
+            await self._delete_objects(folder)
+            raise
+
+    async def _delete_objects(self, folder: str) -> None:
+        try:
+            await self._objects.delete_folder(folder)
+        except StoreUnavailable as error:
+            # They belong to no job any more: cleanup deletes them as orphans.
+            _log.warning("objects left to cleanup", folder=folder, error=str(error))
 
     async def _end_work(self) -> None:
         if self._working is None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from psycopg import sql
+from psycopg import AsyncClientCursor, sql
 from psycopg.rows import class_row, kwargs_row
 from psycopg.types.json import Jsonb
 
-from menagerie_server.jobs.errors import JobLost, JobNotFound
-from menagerie_server.jobs.job import COMPLETED, ERROR, Job
+from menagerie_inference.errors import Overloaded
+from menagerie_server.jobs.errors import JobLost, JobNotFound, QuotaExceeded
+from menagerie_server.jobs.job import COMPLETED, ERROR, Job, JobLimits, NewJob
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -34,15 +35,47 @@ RUN_TASK = "menagerie.run_job"
 
 _COLUMNS = sql.SQL(", ").join(sql.Identifier(field.name) for field in fields(Job))
 
-_ADD = """
-INSERT INTO jobs (id, api, folder, task_id)
-SELECT %(id)s, %(api)s::text, %(folder)s::text, (procrastinate_defer_jobs_v1(
-    ARRAY[(%(api)s, %(task)s, 0, NULL, NULL, %(arguments)s, NULL)::procrastinate_job_to_defer_v1]))[1]
-WHERE NOT EXISTS (SELECT FROM jobs WHERE id = %(id)s)
+ADD_LOCK = 0x6A6F6273
+"""The number of the advisory lock under which jobs are added: "jobs" in ASCII."""
+
+OVERLOADED = "overloaded"
+CALLER_QUOTA = "caller quota"
+API_QUOTA = "API quota"
+
+_REFUSAL = sql.SQL("""
+SELECT CASE
+    WHEN (SELECT count(*) FROM (SELECT FROM jobs WHERE ended IS NULL LIMIT %(max_unended)s) AS unended)
+        >= %(max_unended)s THEN {overloaded}
+    WHEN (SELECT count(*) FROM jobs WHERE ended IS NULL AND caller = %(caller)s)
+        >= %(max_unended_of_caller)s THEN {overloaded}
+    WHEN coalesce(sum(stored_bytes) FILTER (WHERE caller = %(caller)s), 0) + %(stored_bytes)s
+        > %(caller_bytes)s THEN {caller_quota}
+    WHEN coalesce(sum(stored_bytes), 0) + %(stored_bytes)s > %(api_bytes)s THEN {api_quota}
+END AS refusal FROM jobs WHERE api = %(api)s AND stored_bytes > 0
+""").format(overloaded=OVERLOADED, caller_quota=CALLER_QUOTA, api_quota=API_QUOTA)
+# Start-time fair queueing (Goyal, Vin, Cheng, 1996): the queue runs the lowest turn first, and within a turn
+# the oldest job. A caller's next job gets the turn after its last one, and no turn that the queue has passed.
+_TURN = """
+SELECT greatest(
+    coalesce(min(-task.priority) FILTER (WHERE task.status = 'todo'), max(-task.priority), 0),
+    coalesce(max(-task.priority) FILTER (WHERE caller = %(caller)s) + 1, 0)
+) AS turn FROM jobs JOIN procrastinate_jobs AS task ON task.id = task_id WHERE ended IS NULL
 """
+# The lock makes concurrent calls count each other's jobs. Both statements are sent as one implicit
+# transaction: a process that is suspended between two messages would block the others.
+_ADD = sql.SQL("""
+SELECT pg_advisory_xact_lock(%(lock)s);
+WITH checked AS MATERIALIZED ({refusal}), next AS MATERIALIZED ({turn}), added AS (
+    INSERT INTO jobs (id, api, caller, folder, stored_bytes, task_id)
+    SELECT %(id)s, %(api)s, %(caller)s, %(folder)s, %(stored_bytes)s, (procrastinate_defer_jobs_v1(
+        ARRAY[(%(api)s, %(task)s, -turn, NULL, NULL, %(arguments)s, NULL)::procrastinate_job_to_defer_v1]))[1]
+    FROM checked, next WHERE refusal IS NULL AND NOT EXISTS (SELECT FROM jobs WHERE id = %(id)s)
+    RETURNING id
+)
+SELECT refusal, id FROM checked LEFT JOIN added ON true
+""").format(refusal=_REFUSAL, turn=sql.SQL(_TURN))
 _READ = sql.SQL("SELECT {} FROM jobs WHERE id = ANY(%s)").format(_COLUMNS)
 _RESULTS = "SELECT value FROM job_results WHERE job_id = %s ORDER BY position"
-_UNENDED = "SELECT count(*) FROM (SELECT FROM jobs WHERE ended IS NULL LIMIT %s) AS unended"
 _REMOVE = "DELETE FROM jobs WHERE id = %s AND api = %s RETURNING folder, task_id"
 _CANCEL_TASK = "SELECT procrastinate_cancel_job_v1(%s, abort => true, delete_job => true), pg_notify(%s, %s)"
 _REMOVE_EXPIRED = """
@@ -50,6 +83,8 @@ DELETE FROM jobs WHERE id IN (
     SELECT id FROM jobs WHERE ended < now() - %s LIMIT %s FOR UPDATE SKIP LOCKED
 ) RETURNING folder
 """
+_INPUTS_KEPT = "SELECT id, folder FROM jobs WHERE ended IS NOT NULL AND NOT input_deleted LIMIT %s"
+_SET_INPUT_DELETED = "UPDATE jobs SET input_deleted = true, stored_bytes = %s WHERE id = %s"
 
 # "<=": the answer to a first try may have been lost with the connection.
 _BEGIN = sql.SQL("""
@@ -84,26 +119,49 @@ class JobRecords:
     Each method is one transaction, and raises StoreUnavailable while the database is unavailable.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, limits: JobLimits | None = None) -> None:
         self._database = database
+        self._limits = limits or JobLimits()
 
-    async def add(self, api: str, folder: str) -> int:
-        """Add a queued job together with its task, and return the job's id."""
-        added = 0
-        while not added:
+    async def check_limits(self, api: str, caller: str) -> None:
+        """Check that there is room for one more job.
+
+        Raises:
+            Overloaded: too many jobs are queued or running, of the caller or of all.
+            QuotaExceeded: the caller or the API stores too many bytes.
+        """
+        values = asdict(self._limits) | {"api": api, "caller": caller, "stored_bytes": 1}
+        async with self._database.connection() as connection:
+            ((refusal,),) = await (await connection.execute(_REFUSAL, values)).fetchall()
+        self._raise_refusal(refusal)
+
+    async def add(self, job: NewJob) -> int:
+        """Add a job together with its task to the queue, which is fair between callers; return the job's id.
+
+        Raises:
+            Overloaded: too many jobs are queued or running, of the caller or of all.
+            QuotaExceeded: with this job the caller or the API would store too many bytes.
+        """
+        added = None
+        while added is None:
             # No row is added in the rare case that the id is in use.
             job_id = 1 + secrets.randbelow(LARGEST_ID)
-            arguments = Jsonb({"job_id": job_id})
-            values = {"id": job_id, "api": api, "folder": folder, "task": RUN_TASK, "arguments": arguments}
+            task = {"id": job_id, "task": RUN_TASK, "arguments": Jsonb({"job_id": job_id}), "lock": ADD_LOCK}
             async with self._database.connection() as connection:
-                added = (await connection.execute(_ADD, values)).rowcount
-        return job_id
+                cursor = AsyncClientCursor(connection)
+                await cursor.execute(_ADD, asdict(self._limits) | asdict(job) | task)
+                cursor.nextset()
+                ((refusal, added),) = await cursor.fetchall()
+            self._raise_refusal(refusal)
+        return int(added)
 
-    async def unended(self, limit: int) -> int:
-        """Count the queued and running jobs, up to a limit."""
-        async with self._database.connection() as connection:
-            ((count,),) = await (await connection.execute(_UNENDED, [limit])).fetchall()
-            return int(count)
+    def _raise_refusal(self, refusal: str | None) -> None:
+        if refusal == OVERLOADED:
+            raise Overloaded("Too many jobs wait or run already, of this caller or of all")
+        if refusal == CALLER_QUOTA:
+            raise QuotaExceeded("Your jobs use all of your storage. Cancel some of them, or try again later.")
+        if refusal == API_QUOTA:
+            raise QuotaExceeded("The jobs of this API use all of its storage. Try again later.")
 
     async def read(self, job_id: int, api: str) -> Job:
         """Return a job.
@@ -151,6 +209,16 @@ class JobRecords:
         async with self._database.connection() as connection:
             rows = await connection.execute(_REMOVE_EXPIRED, (timedelta(seconds=seconds), limit))
             return [folder async for (folder,) in rows]
+
+    async def inputs_kept(self, limit: int) -> dict[int, str]:
+        """Return the folders of at most `limit` ended jobs whose input is not deleted yet, by job id."""
+        async with self._database.connection() as connection:
+            return dict(await (await connection.execute(_INPUTS_KEPT, [limit])).fetchall())
+
+    async def set_input_deleted(self, job_id: int, stored_bytes: int) -> None:
+        """Record that the input of an ended job is deleted, and the size of what remains."""
+        async with self._database.connection() as connection:
+            await connection.execute(_SET_INPUT_DELETED, [stored_bytes, job_id])
 
     async def existing_folders(self, folders: Collection[str]) -> set[str]:
         """Return those of these folders that belong to a job."""

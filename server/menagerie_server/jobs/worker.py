@@ -79,7 +79,7 @@ class JobWorker:
         self._url = url
         self._database = database
         self._cleanup = cleanup
-        self._attempts = AttemptRunner(database, runners)
+        self._attempts = AttemptRunner(database, cleanup, runners)
         self._runners = runners
         self._concurrency = concurrency
         self._stopping = asyncio.Event()
@@ -144,6 +144,7 @@ class JobWorker:
         @app.periodic(cron="* * * * *")
         @app.task(name=EXPIRED, queue=CLEANUP_QUEUE, queueing_lock=EXPIRED, priority=1)
         async def remove_expired(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes it
+            await self._clean_up(self._cleanup.delete_inputs())
             await self._clean_up(self._cleanup.remove_expired())
 
         @app.periodic(cron="17 * * * *")

@@ -100,6 +100,11 @@ class Objects:
                 for entry in page:
                     yield entry["path"]
 
+    async def size(self, prefix: str) -> int:
+        """Return the total bytes of the objects under a prefix of whole path segments."""
+        with _translated(prefix):
+            return sum([entry["size"] async for page in obstore.list(self._store, prefix) for entry in page])
+
 
 def _make_folders(root: Path, relative: PurePosixPath) -> None:
     """Create the missing folders below a root."""

@@ -1,21 +1,25 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.server.jobs.until import until
+from tests.server.jobs.until import until, until_ended
 
 from menagerie_server.jobs.cleanup import Cleanup
 from menagerie_server.jobs.errors import JobNotFound
 from menagerie_server.jobs.jobs import Jobs
-from menagerie_server.jobs.records import JobRecords
+from menagerie_server.jobs.records import AttemptRecords, JobRecords
 from menagerie_server.store.errors import StoreUnavailable
 from menagerie_server.store.pool import Database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
+    from menagerie_server.jobs.attempt import JobAttempt, Runner
+    from menagerie_server.jobs.job import Job
     from menagerie_server.store.objects import Objects
 
 API = "coral"
@@ -75,6 +79,68 @@ async def test_a_job_without_a_task_is_never_kept(jobs: Jobs, database: Database
     assert len(await names(objects)) == 1
 
 
+async def fail(job: Job, attempt: JobAttempt) -> None:  # noqa: ARG001
+    await attempt.fail("The image cannot be decoded.")
+
+
+async def raise_error(job: Job, attempt: JobAttempt) -> None:  # noqa: ARG001
+    raise ValueError
+
+
+@pytest.mark.parametrize("runner", [fail, raise_error])
+async def test_the_input_of_a_failed_job_goes_at_once(jobs: Jobs, objects: Objects, runner: Runner) -> None:
+    jobs.register(API, runner)
+    jobs.work()
+
+    job = await until_ended(jobs, API, await jobs.accept(API, b"reef"))
+
+    await until(partial(has_names, objects, []))
+    assert (await jobs.status(API, job.id)).state == "error"
+
+
+async def test_a_completed_job_keeps_its_result_alone(jobs: Jobs, objects: Objects) -> None:
+    async def keep_an_image(job: Job, attempt: JobAttempt) -> None:
+        await objects.put(f"{job.folder}/result", await objects.get(job.input))
+        await attempt.complete({})
+
+    jobs.register(API, keep_an_image)
+    jobs.work()
+
+    job = await until_ended(jobs, API, await jobs.accept(API, b"reef"))
+
+    await until(partial(has_names, objects, [f"{job.folder}/result"]))
+    assert await objects.get(f"{job.folder}/result") == b"reef"
+
+
+async def test_an_input_that_outlived_its_job_is_deleted_later(
+    jobs: Jobs, database: Database, objects: Objects, cleanup: Cleanup
+) -> None:
+    ended, queued = [await jobs.accept(API, b"reef") for _ in range(2)]
+    attempt = AttemptRecords(database, ended, 1)
+    await attempt.begin()
+    await attempt.fail("The process died before it could delete the input.")
+
+    await cleanup.delete_inputs()
+
+    assert await names(objects) == [(await jobs.status(API, queued)).input]
+
+
+async def test_an_upload_that_breaks_off_leaves_nothing(jobs: Jobs, objects: Objects, tmp_path: Path) -> None:
+    async def photo() -> AsyncIterator[bytes]:
+        yield b"reef"
+        raise ConnectionResetError
+
+    with pytest.raises((StoreUnavailable, ConnectionResetError)):
+        await jobs.accept(API, photo())
+
+    assert await names(objects) == []
+    assert list((tmp_path / "objects" / "jobs").iterdir()) == []
+
+
+async def has_names(objects: Objects, expected: list[str]) -> bool:
+    return await names(objects) == expected
+
+
 async def test_objects_of_jobs_are_no_orphans(jobs: Jobs, objects: Objects, cleanup: Cleanup) -> None:
     job = await jobs.status(API, await jobs.accept(API, b"reef"))
     await objects.put("jobs/left by another program", b"")
@@ -115,10 +181,11 @@ async def test_a_process_that_runs_jobs_removes_expired_ones_by_itself(
     await age(database, old, DAY + 60)
     jobs.work()
 
-    async def nothing_left() -> bool:
-        return await names(objects) == []
+    async def removed() -> bool:
+        try:
+            await jobs.status(API, old)
+        except JobNotFound:
+            return await names(objects) == []
+        return False
 
-    await until(nothing_left)
-
-    with pytest.raises(JobNotFound):
-        await jobs.status(API, old)
+    await until(removed)

@@ -10,6 +10,7 @@ from tests.server.jobs.until import until, until_ended
 from menagerie_inference.errors import Overloaded
 from menagerie_server.jobs.attempt import INTERNAL
 from menagerie_server.jobs.errors import JobNotFound
+from menagerie_server.jobs.job import JobLimits
 from menagerie_server.jobs.jobs import Jobs
 from menagerie_server.jobs.records import AttemptRecords
 
@@ -54,7 +55,7 @@ async def test_one_job_more_than_may_wait_is_refused_before_it_is_read(
         raise AssertionError("it was read")
         yield b""
 
-    async with Jobs(database_url, database, objects, max_unended=2) as jobs:
+    async with Jobs(database_url, database, objects, limits=JobLimits(max_unended=2)) as jobs:
         first = await jobs.accept(API, b"reef")
         await jobs.accept(API, b"reef")
         with pytest.raises(Overloaded):
@@ -64,10 +65,36 @@ async def test_one_job_more_than_may_wait_is_refused_before_it_is_read(
         await jobs.accept(API, b"reef")
 
 
+async def test_one_caller_does_not_fill_the_queue(
+    database_url: str, database: Database, objects: Objects
+) -> None:
+    limits = JobLimits(max_unended_of_caller=2)
+    async with Jobs(database_url, database, objects, limits=limits) as jobs:
+        first = await jobs.accept(API, b"reef", caller="192.0.2.1")
+        await jobs.accept("whales", b"fin", caller="192.0.2.1")
+        with pytest.raises(Overloaded):
+            await jobs.accept(API, b"reef", caller="192.0.2.1")
+        await jobs.accept(API, b"reef", caller="192.0.2.2")
+        await jobs.cancel(API, first)
+        await jobs.accept(API, b"reef", caller="192.0.2.1")
+
+
+async def test_jobs_that_come_at_once_do_not_exceed_the_limit_together(
+    database_url: str, database: Database, objects: Objects
+) -> None:
+    async with Jobs(database_url, database, objects, limits=JobLimits(max_unended=3)) as jobs:
+        calls = [jobs.accept(api, b"reef") for api in (API, "whales") * 8]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert [isinstance(answer, int) for answer in answers].count(True) == 3
+    assert [isinstance(answer, Overloaded) for answer in answers].count(True) == 13
+    assert len(await objects_left(objects)) == 3
+
+
 async def test_an_ended_job_keeps_no_other_from_coming(
     database_url: str, database: Database, objects: Objects
 ) -> None:
-    async with Jobs(database_url, database, objects, max_unended=1) as jobs:
+    async with Jobs(database_url, database, objects, limits=JobLimits(max_unended=1)) as jobs:
         attempt = AttemptRecords(database, await jobs.accept(API, b"reef"), 1)
         await attempt.begin()
         await attempt.complete({})
