@@ -6,8 +6,8 @@ import pytest
 from tests.support.server import free_ports
 
 from menagerie_envoy import Address
+from menagerie_server.supervisor.addresses import require_free
 from menagerie_server.supervisor.errors import PortInUse
-from menagerie_server.supervisor.ports import require_free
 
 
 def test_free_ports_are_fine_and_stay_free() -> None:

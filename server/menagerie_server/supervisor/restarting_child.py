@@ -1,4 +1,4 @@
-"""Keeping children running: one that ends is started again, after a pause that grows."""
+"""Children that are restarted when they end, with exponential backoff."""
 
 from __future__ import annotations
 
@@ -17,68 +17,71 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from menagerie_server.supervisor.child import Program
-    from menagerie_server.supervisor.grace import Grace
+    from menagerie_server.supervisor.shutdown import ShutdownTimeout
 
-FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 10.0
-MOST_DOUBLINGS = 10
-"""Enough for the longest pause; after days of failures the doubled number would not fit a float."""
-SETTLED_SECONDS = 30.0
-"""A child that ran this long is well again: its next pause is the first."""
+FIRST_BACKOFF_SECONDS = 0.1
+MAX_BACKOFF_SECONDS = 10.0
+BACKOFF_RESET_SECONDS = 30.0
+"""Backoff resets after this long without a crash."""
 
 log = structlog.get_logger()
 
 
-def pause_seconds(failures: int) -> float:
-    """Return the pause after so many failures in a row, one or more: doubled each time, up to a limit."""
-    doublings = min(failures - 1, MOST_DOUBLINGS)
-    return min(FIRST_PAUSE_SECONDS * 2.0**doublings, LONGEST_PAUSE_SECONDS)
+def next_backoff(previous: float, *, ran_seconds: float) -> float:
+    """Return the seconds to wait before a restart: doubled each time, up to a limit.
+
+    Args:
+        previous: the backoff before the run that has just ended; 0 before the first.
+        ran_seconds: how long that run lasted.
+    """
+    if ran_seconds > BACKOFF_RESET_SECONDS:
+        return FIRST_BACKOFF_SECONDS
+    return min(max(2 * previous, FIRST_BACKOFF_SECONDS), MAX_BACKOFF_SECONDS)
 
 
-class KeptChild:
-    """A child that is started again whenever it ends.
+class RestartingChild:
+    """A child process that is restarted whenever it ends.
 
-    Before the server has been ready for the first time (`established`) a child that ends ends the start: what
-    cannot start must be seen, not tried for ever.
+    Until the server has been ready once, a child that ends fails the start instead: a program that cannot
+    start is reported, not retried for ever.
     """
 
-    def __init__(self, program: Program, *, established: asyncio.Event, grace: Grace) -> None:
+    def __init__(self, program: Program, *, ready: asyncio.Event, shutdown: ShutdownTimeout) -> None:
         self.program = program
-        self._established = established
-        self._grace = grace
+        self._ready = ready
+        self._shutdown = shutdown
         self._stopping = asyncio.Event()
         self._process: Process | None = None
 
     async def run(self) -> None:
-        """Run until `stop`.
+        """Run the program until `stop`.
 
         Raises:
             ChildEnded: it ended, or could not be started, before the server was ready.
         """
         loop = asyncio.get_running_loop()
-        failures = 0
+        backoff = 0.0
         while not self._stopping.is_set():
             started = loop.time()
             how = await self._run_once()
             if self._stopping.is_set():
                 return
-            if not self._established.is_set():
+            if not self._ready.is_set():
                 raise ChildEnded(f"{self.program.name} {how} before the server was ready.")
-            failures = 1 if loop.time() - started > SETTLED_SECONDS else failures + 1
-            pause = pause_seconds(failures)
-            log.warning("child ended", child=self.program.name, how=how, restart_in_seconds=pause)
+            backoff = next_backoff(backoff, ran_seconds=loop.time() - started)
+            log.warning("child ended", child=self.program.name, how=how, restart_in_seconds=backoff)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), pause)
+                await asyncio.wait_for(self._stopping.wait(), backoff)
 
     async def stop(self) -> None:
-        """Ask for an orderly end, wait for it as long as grace lasts, then force it."""
+        """Ask the process to stop, and kill it once the shutdown timeout is over."""
         self._stopping.set()
         process = self._process
         if process is None or process.returncode is not None:
             return
         process.send_signal(self.program.stop_signal)
         try:
-            async with self._grace.limit():
+            async with self._shutdown.limit():
                 await process.wait()
         except TimeoutError:
             log.warning("child killed", child=self.program.name)
@@ -92,18 +95,18 @@ class KeptChild:
             return f"could not be started: {error.strerror}"
         log.debug("child started", child=self.program.name, pid=process.pid)
         if self._stopping.is_set():
-            # Asked to stop while it was being started: it has done nothing yet that must be saved.
+            # `stop` came while the process was being started: it holds no work yet that must finish.
             process.send_signal(self.program.kill_signal)
         code = await process.wait()
         return f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
 
 @asynccontextmanager
-async def kept_running(
-    programs: Sequence[Program], *, established: asyncio.Event, grace: Grace
+async def restarting_children(
+    programs: Sequence[Program], *, ready: asyncio.Event, shutdown: ShutdownTimeout
 ) -> AsyncIterator[None]:
-    """Keep these programs running during the block; at its end stop them, all at the same time."""
-    children = [KeptChild(program, established=established, grace=grace) for program in programs]
+    """Keep these programs running during the block, and stop them all at the same time at its end."""
+    children = [RestartingChild(program, ready=ready, shutdown=shutdown) for program in programs]
     async with asyncio.TaskGroup() as running:
         for one in children:
             running.create_task(one.run())
