@@ -51,6 +51,37 @@ async def map_unordered(
         await asyncio.gather(*left, return_exceptions=True)
 
 
+async def in_order(
+    items: AsyncIterator[Item], work: Callable[[Item], Awaitable[Result]], *, limit: int
+) -> AsyncGenerator[Result, None]:
+    """Give the results of working on each item, in the order of the items, each as soon as it can be.
+
+    At most `limit` items are worked on or wait behind one that is. Otherwise as `as_ready()`.
+    """
+    source = aiter(items)
+    reading: asyncio.Task[Item | _End] | None = asyncio.create_task(_read(source))
+    working: deque[asyncio.Task[Result]] = deque()
+    try:
+        while reading or working:
+            awaited: set[asyncio.Task[Any]] = {working[0]} if working else set()
+            if reading is not None and len(working) < limit:
+                awaited.add(reading)
+            done, _ = await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+            if working and working[0] in done:
+                yield await working.popleft()
+            if reading is not None and reading in done:
+                item = await reading
+                reading = None
+                if not isinstance(item, _End):
+                    reading = asyncio.create_task(_read(source))
+                    working.append(asyncio.create_task(_do(work, item)))
+    finally:
+        left = [task for task in (reading, *working) if task is not None]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+
 async def _read(source: AsyncIterator[Item]) -> Item | _End:
     return await anext(source, _End())
 

@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     """Where the embedded database, the object store and the logs of children live."""
     database_url: str | None = None
     """A PostgreSQL URL; none: an embedded server under `data_dir`, run by `menagerie serve`."""
+    envoy_admin_socket: Path | None = None
+    """Where Envoy tells what it has counted; `menagerie serve` tells its workers."""
     object_store_url: str | None = None
     """file:///…, s3://…, gs://… or az://…; none: a folder under `data_dir`."""
 
