@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from menagerie_inference.concurrency import map_unordered
+from menagerie_inference.concurrency import in_order, map_unordered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -104,3 +104,50 @@ async def test_leaving_cancels_what_runs() -> None:
     await anext(results)
     await results.aclose()
     await asyncio.wait_for(cancelled.wait(), 1)
+
+
+async def test_results_in_order_wait_for_the_first() -> None:
+    second = asyncio.Event()
+
+    async def work(number: int) -> int:
+        if number == 0:
+            await second.wait()
+        elif number == 1:
+            second.set()
+        return number
+
+    assert [result async for result in in_order(stream(range(5)), work, limit=2)] == [0, 1, 2, 3, 4]
+
+
+async def test_in_order_works_on_no_more_than_its_limit() -> None:
+    running, most = 0, 0
+
+    async def work(number: int) -> int:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.001)
+        running -= 1
+        return number
+
+    assert [result async for result in in_order(stream(range(20)), work, limit=3)] == list(range(20))
+    assert 1 < most <= 3
+
+
+async def test_in_order_cancels_what_runs_when_it_is_left() -> None:
+    began, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def work(number: int) -> int:
+        if number == 1:
+            began.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                cancelled.set()
+        await began.wait()
+        return number
+
+    results = in_order(stream(range(2)), work, limit=2)
+    assert await anext(results) == 0
+    await results.aclose()
+    assert cancelled.is_set()

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ADMIN_SECONDS: Final = 2.0
-_PREFIX: Final = f'envoy_conn_manager_prefix="{WHALES.name}"'
+FILTER: Final = r"downstream_rq_(time|.?xx)$"
+_PREFIX: Final = f'envoy_http_conn_manager_prefix="{WHALES.name}"'
 _REFUSED: Final = ("4", "5")
 """The classes of status that count as errors."""
 
@@ -36,9 +37,8 @@ class EdgeStatistics:
 
     async def requests(self) -> Requests | None:
         """Return the requests that Envoy has answered; None where it does not say."""
-        pattern = rf"^http\.{WHALES.name}\.downstream_rq_(time|xx|[0-9]xx)$"
         try:
-            response = await self._client.get("/stats/prometheus", params={"filter": pattern})
+            response = await self._client.get("/stats/prometheus", params={"filter": FILTER})
             response.raise_for_status()
         except httpx.HTTPError as error:
             _log.warning("envoy does not tell its statistics", error=str(error))
@@ -58,6 +58,8 @@ def read_statistics(text: str) -> Requests:
             found.errors += value if _status_class(line) in _REFUSED else 0
         elif name == "envoy_http_downstream_rq_time_sum":
             found.seconds = value / 1000
+        elif name == "envoy_http_downstream_rq_time_count":
+            found.timed = value
     return found
 
 
