@@ -93,7 +93,12 @@ class Worker:
             database,
             objects,
             concurrency=settings.jobs_per_worker,
-            limits=JobLimits(max_unended=settings.max_unended_jobs),
+            limits=JobLimits(
+                max_unended=settings.max_unended_jobs,
+                max_unended_of_caller=settings.max_unended_jobs_per_caller,
+                api_bytes=settings.max_stored_gb * 1024**3,
+                caller_bytes=settings.max_stored_gb_per_caller * 1024**3,
+            ),
             retention_seconds=settings.job_retention_hours * 3600,
         )
         await stack.enter_async_context(jobs)

@@ -11,10 +11,10 @@ import structlog
 
 from menagerie_envoy.apis import WHALES
 from menagerie_inference.archive import ImageArchive
+from menagerie_inference.concurrency import in_order
 from menagerie_inference.errors import EntryUnreadable, ImageError
 from menagerie_server.apis.whales.errors import NotAnArchive
 from menagerie_server.apis.whales.photographs import MAX_BYTES
-from menagerie_server.concurrency import in_order
 from menagerie_server.errors import InvalidRequest, MissingField, RequestTooLarge
 
 if TYPE_CHECKING:

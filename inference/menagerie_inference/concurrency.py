@@ -1,4 +1,4 @@
-"""Works on a stream's items side by side, and gives the results as they are ready, or in the items' order."""
+"""Maps work over many items, several at a time: in any order, or in theirs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -17,7 +17,7 @@ class _End:
     """Takes the place of an item when there is none any more."""
 
 
-async def as_ready(
+async def map_unordered(
     items: AsyncIterator[Item], work: Callable[[Item], Awaitable[Result]], *, limit: int
 ) -> AsyncGenerator[Result, None]:
     """Give the results of working on each item, in the order in which they become ready.
@@ -88,3 +88,26 @@ async def _read(source: AsyncIterator[Item]) -> Item | _End:
 
 async def _do(work: Callable[[Item], Awaitable[Result]], item: Item) -> Result:
     return await work(item)
+
+
+async def map_ordered(
+    start: Callable[[Item], asyncio.Future[Result]], items: Iterable[Item], *, limit: int
+) -> AsyncGenerator[Result, None]:
+    """Give the result of the work on each item, in their order, with the work on the next ones under way.
+
+    `start` begins the work on an item. Never are more than `limit` items under way or waiting to be
+    used. An item's error is raised in its turn, and ends it all; so does closing, and both cancel what
+    is under way.
+    """
+    under_way: deque[asyncio.Future[Result]] = deque()
+    try:
+        for item in items:
+            under_way.append(start(item))
+            if len(under_way) == limit:
+                yield await under_way.popleft()
+        while under_way:
+            yield await under_way.popleft()
+    finally:
+        for work in under_way:
+            if not work.cancel() and not work.cancelled():
+                work.exception()  # seen: asyncio would report it as never retrieved
