@@ -160,6 +160,10 @@ def test_scores_and_the_catalogue_survive_a_restart_and_add_up_over_workers() ->
             for _ in range(4):
                 client.post("/predict-single", files={"file": ("a.jpg", WHALE, "image/jpeg")})
             client.post("/predict-single", files={"file": ("a.jpg", WHALE[:-9000], "image/jpeg")})
+            lines = client.get("/metrics").text.splitlines()
+            assert "rejections_total 5" in lines
+            assert 'rejections_by_reason{reason="low_confidence"} 4' in lines
+            assert 'rejections_by_reason{reason="corrupted_image"} 1' in lines
         with (
             running_server(folder / "data") as server,
             httpx.Client(base_url=server.api("whales"), timeout=30) as client,

@@ -14,6 +14,7 @@ from menagerie_server.apis.whales.catalogue import Catalogue
 from menagerie_server.apis.whales.edge_statistics import EdgeStatistics
 from menagerie_server.apis.whales.errors import ERRORS
 from menagerie_server.apis.whales.identifier import WhaleIdentifier
+from menagerie_server.apis.whales.reembedding import Reembedding
 from menagerie_server.apis.whales.scores import Scores
 from menagerie_server.apis.whales.service import WhalesService
 from menagerie_server.readiness import Loading
@@ -37,7 +38,7 @@ class WhalesApi(ServedApi):
 
     def __init__(self, resources: Resources) -> None:
         settings = resources.settings
-        self._pipeline = resources.pipeline
+        self._resources = resources
         self._identifier: Loading[WhaleIdentifier] = Loading(WHALES.name)
         self._catalogue = Catalogue(resources.database)
         self._scores = Scores(resources.database, settings.whales.drift_baseline)
@@ -51,6 +52,7 @@ class WhalesApi(ServedApi):
             self._edge,
             under_way=resources.cores + BEYOND_CORES,
         )
+        self._reembedding: Reembedding | None = None
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -74,11 +76,16 @@ class WhalesApi(ServedApi):
     async def load(self, models: Models) -> None:
         """Load the gate, and the embedder where the profile has one of its own."""
         await self._identifier.load(self._load(models))
+        if self._reembedding is not None:
+            await self._reembedding.begin(self._resources.jobs)
 
     async def _load(self, models: Models) -> WhaleIdentifier:
         own = [EMBEDDER_ROLE] if models.fills([EMBEDDER_ROLE]) else []
         loaded = await models.load(GATE_ROLE, *own)
         gate, embedder = loaded[GATE_ROLE], loaded.get(EMBEDDER_ROLE)
-        return await asyncio.to_thread(
-            WhaleIdentifier, self._pipeline, self._catalogue, self._scores, gate, embedder
+        pipeline, objects = self._resources.pipeline, self._resources.objects
+        identifier = await asyncio.to_thread(
+            WhaleIdentifier, pipeline, self._catalogue, self._scores, gate, embedder
         )
+        self._reembedding = Reembedding(self._catalogue, objects, identifier.describe)
+        return identifier

@@ -62,6 +62,13 @@ class StoredPhotograph(NamedTuple):
     embedding: NDArray[np.float32]
 
 
+class UndescribedPhotograph(NamedTuple):
+    """A photograph in the object store that has no vector of the embedder at hand."""
+
+    photo_id: int
+    object_name: str
+
+
 class Catalogue:
     """The catalogue in the database; every method raises StoreUnavailable while that is away."""
 
@@ -141,6 +148,38 @@ class Catalogue:
             await connection.execute(_SEARCH_SETTINGS)
             rows = await (await connection.execute(query, [_text(embedding)])).fetchall()
         return [Match(individual_id, species, similarity) for individual_id, species, similarity in rows]
+
+    async def needs_reembedding(self, api: str) -> bool:
+        """Tell whether photographs have no vector of the embedder, and no job of the API is under way."""
+        if not await self.undescribed(after=0, limit=1):
+            return False
+        query = "SELECT NOT EXISTS (SELECT FROM jobs WHERE api = %s AND ended IS NULL)"
+        async with self._database.connection() as connection:
+            row = await (await connection.execute(query, [api])).fetchone()
+        return bool(row and row[0])
+
+    async def undescribed(self, *, after: int, limit: int) -> list[UndescribedPhotograph]:
+        """Return photographs without a vector of the embedder, in the order of their ids."""
+        version_id = await self._version()
+        query = """
+        SELECT photo_id, object_name FROM whales_photos p WHERE photo_id > %s AND NOT EXISTS (
+            SELECT FROM whales_embeddings e WHERE e.photo_id = p.photo_id AND e.version_id = %s)
+        ORDER BY photo_id LIMIT %s
+        """
+        async with self._database.connection() as connection:
+            rows = await (await connection.execute(query, [after, version_id, limit])).fetchall()
+        return [UndescribedPhotograph(*row) for row in rows]
+
+    async def add_vector(self, photo_id: int, embedding: NDArray[np.float32]) -> None:
+        """Add the embedder's vector of a photograph; one that is gone by now, or has one, is left alone."""
+        query = """
+        INSERT INTO whales_embeddings (photo_id, version_id, embedding) VALUES (%s, %s, %s::halfvec)
+        ON CONFLICT DO NOTHING
+        """
+        version_id = await self._version()
+        with suppress(ForeignKeyViolation):
+            async with self._database.connection() as connection:
+                await connection.execute(query, [photo_id, version_id, _text(embedding)])
 
     async def _version(self) -> int:
         """Return the number of the embedder at hand; the first time, register it and make its index."""
