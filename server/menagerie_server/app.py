@@ -17,6 +17,7 @@ from menagerie_inference.registry import Registry
 from menagerie_server.apis.coral.api import CoralApi
 from menagerie_server.apis.served_api import Resources, ServedApi
 from menagerie_server.apis.species.api import SpeciesApi
+from menagerie_server.apis.whales.api import WhalesApi
 from menagerie_server.jobs.job import JobLimits
 from menagerie_server.jobs.jobs import CONNECTIONS, Jobs
 from menagerie_server.jobs.worker import lower_thread_priority
@@ -30,7 +31,7 @@ from menagerie_server.store.pool import Database
 if TYPE_CHECKING:
     from menagerie_server.settings import Settings
 
-SERVED: Final[tuple[type[ServedApi], ...]] = (SpeciesApi, CoralApi)
+SERVED: Final[tuple[type[ServedApi], ...]] = (WhalesApi, SpeciesApi, CoralApi)
 """The APIs that this version serves, each where the profile has its models."""
 
 
@@ -92,7 +93,12 @@ class Worker:
             database,
             objects,
             concurrency=settings.jobs_per_worker,
-            limits=JobLimits(max_unended=settings.max_unended_jobs),
+            limits=JobLimits(
+                max_unended=settings.max_unended_jobs,
+                max_unended_of_caller=settings.max_unended_jobs_per_caller,
+                api_bytes=settings.max_stored_gb * 1024**3,
+                caller_bytes=settings.max_stored_gb_per_caller * 1024**3,
+            ),
             retention_seconds=settings.job_retention_hours * 3600,
         )
         await stack.enter_async_context(jobs)

@@ -21,7 +21,7 @@ from menagerie_inference.errors import (
     ModelUnavailable,
     Overloaded,
 )
-from menagerie_server.jobs.errors import JobNotFound
+from menagerie_server.jobs.errors import JobNotFound, QuotaExceeded
 from menagerie_server.store.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -147,6 +147,7 @@ WIRE_ERRORS: WireErrors = MappingProxyType(
         RequestTooLarge: WireError(_Code.INVALID_ARGUMENT, "REQUEST_TOO_LARGE", 413),
         JobNotFound: WireError(_Code.NOT_FOUND, "JOB_NOT_FOUND", 404),
         InvalidApiKey: WireError(_Code.UNAUTHENTICATED, "INVALID_API_KEY", 401),
+        QuotaExceeded: WireError(_Code.RESOURCE_EXHAUSTED, "QUOTA_EXCEEDED", 429, retry_seconds=60),
         Overloaded: WireError(_Code.RESOURCE_EXHAUSTED, "OVERLOADED", 429, BUSY, retry_seconds=1),
         DeadlineExceeded: WireError(_Code.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", 504, TOO_LATE),
         ModelUnavailable: WireError(_Code.UNAVAILABLE, "MODEL_UNAVAILABLE", 503, NO_MODEL, retry_seconds=5),

@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     """Where the embedded database, the object store and the logs of children live."""
     database_url: str | None = None
     """A PostgreSQL URL; none: an embedded server under `data_dir`, run by `menagerie serve`."""
+    envoy_admin_socket: Path | None = None
+    """Where Envoy tells what it has counted; `menagerie serve` tells its workers."""
     object_store_url: str | None = None
     """file:///…, s3://…, gs://… or az://…; none: a folder under `data_dir`."""
 
@@ -96,6 +98,12 @@ class Settings(BaseSettings):
     """How many jobs a worker runs at once; the others wait. With one, small ones wait for large ones."""
     max_unended_jobs: PositiveInt = 1000
     """How many jobs may wait or run, of all workers together; one more is refused at once."""
+    max_unended_jobs_per_caller: PositiveInt = 200
+    """How many jobs of one address may wait or run."""
+    max_stored_gb: PositiveInt = 32
+    """What the jobs of one API may store until they are removed, in GiB."""
+    max_stored_gb_per_caller: PositiveInt = 4
+    """What the jobs of one address may store of that, in GiB."""
     job_retention_hours: PositiveFloat = 24.0
     """How long an ended job and its result can be asked for."""
     drain_seconds: PositiveFloat = 10.0

@@ -48,6 +48,7 @@ APIS = {
         "/v1/predict-single",
         limit=25 * MEBIBYTE,
         too_many="Превышен лимит запросов. Повторите позже.",
+        serves=True,
     ),
     "coral": Documented("/V1/api/health", "/V1/api/classify", key="error", limit=51 * MEBIBYTE, serves=True),
     "species": Documented(

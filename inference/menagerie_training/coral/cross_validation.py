@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from menagerie_training.coral.examples import Examples
     from menagerie_training.coral.machine import Floats
 
-    Judge: TypeAlias = Callable[[Examples], Floats]
+    TileInterpreter: TypeAlias = Callable[[Examples], Floats]
     """Scores views: gives (views,) or (views, questions)."""
 
-    Learn: TypeAlias = Callable[[Examples], Judge]
+    Learn: TypeAlias = Callable[[Examples], TileInterpreter]
 
 FOLDS: Final = 5
 SEED: Final = 0

@@ -9,7 +9,7 @@ import numpy as np
 from menagerie_training.coral.machine import fit
 
 if TYPE_CHECKING:
-    from menagerie_training.coral.cross_validation import Judge
+    from menagerie_training.coral.cross_validation import TileInterpreter
     from menagerie_training.coral.examples import Examples
     from menagerie_training.coral.machine import Machine
 
@@ -18,7 +18,7 @@ MAX_CENTRES: Final = 2000
 """Of photographs that a machine compares with; more cost time and memory in each run."""
 
 
-def learnt_by_machine(examples: Examples) -> Judge:
+def learnt_by_machine(examples: Examples) -> TileInterpreter:
     """Learn to judge: gives a score for each question (views, questions)."""
     machine = fit_examples(examples)
     return lambda unseen: machine(unseen.statistics)

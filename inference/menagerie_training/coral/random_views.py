@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from PIL import Image
 
-from menagerie_inference.domains.coral.preparing import prepare
+from menagerie_inference.domains.coral.preprocessing import prepare
 from menagerie_inference.domains.coral.tiling import Grid, Tile
 from menagerie_training.coral.examples import TILES_IMPORTANCE
 

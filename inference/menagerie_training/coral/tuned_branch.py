@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from menagerie_inference.image import InputSpec
-    from menagerie_training.coral.cross_validation import Judge
+    from menagerie_training.coral.cross_validation import TileInterpreter
     from menagerie_training.coral.examples import Examples
     from menagerie_training.coral.machine import Floats
     from menagerie_training.coral.tuned_network import TunedNetwork
@@ -35,7 +35,7 @@ class FineTuning:
 
     spec: InputSpec
 
-    def __call__(self, examples: Examples) -> Judge:
+    def __call__(self, examples: Examples) -> TileInterpreter:
         """Learn to judge: gives a logit of bleached (views,)."""
         network = self.fit(examples)
         return lambda unseen: self._judged(network, unseen)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final, Self
 
 from menagerie_inference.backends import load_backend
 from menagerie_inference.domains.coral.classifier import BATCH_TILES
-from menagerie_inference.domains.coral.judge import Judge
-from menagerie_inference.domains.coral.preparing import prepare
+from menagerie_inference.domains.coral.interpreter import TileInterpreter
+from menagerie_inference.domains.coral.preprocessing import prepare
 from menagerie_inference.domains.coral.result import BLEACHED
 from menagerie_training.evaluation.coral_answers import Answer, Answers, tiles, whole
 
@@ -28,7 +28,7 @@ _REEF: Final = "reef"
 class CoralModel:
     """A loaded model, which judges as `CoralClassifier` does; a context manager that closes it.
 
-    Raises `ManifestError` as `load_backend()` and `Judge` do.
+    Raises `ManifestError` as `load_backend()` and `TileInterpreter` do.
     """
 
     gives_probabilities = True
@@ -37,9 +37,11 @@ class CoralModel:
         self.name = manifest.identity
         self.has_gate = _REEF in manifest.outputs
         self._input = manifest.input
-        self._judge = Judge(manifest)
+        self._judge = TileInterpreter(manifest)
         # Whatever its probability, it calls bleached all that passes the gate.
-        self._gate = Judge(replace(manifest, calibration={**manifest.calibration, "threshold": 0.0}))
+        self._gate = TileInterpreter(
+            replace(manifest, calibration={**manifest.calibration, "threshold": 0.0})
+        )
         self._backend = load_backend(manifest, threads=len(os.sched_getaffinity(0)), usual_batch=BATCH_TILES)
 
     def __enter__(self) -> Self:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import contextmanager
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Final
 
 from menagerie_inference.errors import Overloaded
@@ -17,12 +18,26 @@ CALLER_HEADER: Final = "x-menagerie-caller"
 """Where the edge says from which address a call comes; it overwrites what callers say."""
 
 
+PREFIX_BITS: Final = 64
+"""Of an IPv6 address: one caller has as many addresses as it likes behind these."""
+
+
 def caller_of(context: Context) -> str:
-    """Return the address of a call's caller, without a port; that of the connection, if no edge names one."""
+    """Return the address of a call's caller, or its /64 of IPv6; without an edge, that of the connection."""
     for name, value in context.invocation_metadata() or ():
         if name == CALLER_HEADER:
-            return str(value)
+            return _network(str(value))
     return context.peer().rpartition(":")[0]
+
+
+def _network(text: str) -> str:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return text
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, PREFIX_BITS), strict=False))
+    return text
 
 
 class CallerLimit:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from menagerie_server.settings import Settings
 
 
-def worker(settings: Settings, index: int, database_url: str, metrics: Path, lock: int) -> Program:
+def worker(
+    settings: Settings, index: int, database_url: str, metrics: Path, envoy_folder: Path, lock: int
+) -> Program:
     """Return the program of one worker, which gets the database's password in its environment only.
 
     Args:
@@ -28,7 +30,11 @@ def worker(settings: Settings, index: int, database_url: str, metrics: Path, loc
     """
     # A single worker counts faster in its own memory.
     shared = {"PROMETHEUS_MULTIPROC_DIR": str(metrics)} if settings.workers > 1 else {}
-    ours = {"MENAGERIE_DATABASE_URL": database_url, "MENAGERIE_WORKERS": str(settings.workers)}
+    ours = {
+        "MENAGERIE_DATABASE_URL": database_url,
+        "MENAGERIE_WORKERS": str(settings.workers),
+        "MENAGERIE_ENVOY_ADMIN_SOCKET": str(envoy_folder / menagerie_envoy.ADMIN_SOCKET),
+    }
     return Program(
         name=f"worker {index}",
         # -P: nothing is imported from the current folder.

@@ -77,7 +77,7 @@ class Supervisor:
             envoy = programs.envoy(settings, folder, lock)
             async with self._database() as url, migrated(url):
                 indices = range(settings.workers)
-                workers = [programs.worker(settings, index, url, metrics, lock) for index in indices]
+                workers = [programs.worker(settings, index, url, metrics, folder, lock) for index in indices]
                 async with self._restarting([envoy]), self._restarting(workers):
                     await self._wait_until_ready()
                     yield folder / menagerie_envoy.ADMIN_SOCKET

@@ -157,9 +157,10 @@ async def test_results_wait_for_each_other_while_many_photos_wait(
         while pending:
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             given.append(done)
-    # Fewer than these only if the event loop came late, and then still more at once.
-    assert all(len(done) >= 2 for done in given[:-2])
-    assert len(given) <= 5
+    # Fewer than these only if the event loop came late, and then still more at once. On a busy machine the
+    # first may be decoded before the others are there.
+    assert all(len(done) >= 2 for done in given[1:-2])
+    assert len(given) <= 6
 
 
 async def test_a_result_does_not_wait_for_longer_than_its_caller(

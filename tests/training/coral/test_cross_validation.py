@@ -11,7 +11,7 @@ from menagerie_training.coral.examples import BLEACHED, REEF
 from menagerie_training.coral.machine_branch import learnt_by_machine
 
 if TYPE_CHECKING:
-    from menagerie_training.coral.cross_validation import Judge
+    from menagerie_training.coral.cross_validation import TileInterpreter
     from menagerie_training.coral.examples import Examples
 
 RANDOM = np.random.default_rng(11)
@@ -35,7 +35,7 @@ def test_cross_validation_scores_what_can_be_told() -> None:
 def test_each_photograph_is_unseen_once_with_all_its_views() -> None:
     told = draw_examples(RANDOM.random(20) < 0.5, telling=2.0, random=RANDOM)
 
-    def learn(seen: Examples) -> Judge:
+    def learn(seen: Examples) -> TileInterpreter:
         return lambda unseen: np.isin(unseen.photos, seen.photos) + unseen.photos / 1000
 
     assert cross_validated(told, learn) == pytest.approx(told.photos / 1000)
@@ -45,7 +45,7 @@ def test_most_photographs_are_learnt_from() -> None:
     told = draw_examples(RANDOM.random(20) < 0.5, telling=2.0, random=RANDOM)
     counts: list[int] = []
 
-    def learn(seen: Examples) -> Judge:
+    def learn(seen: Examples) -> TileInterpreter:
         counts.append(len(np.unique(seen.photos)))
         return lambda unseen: unseen.photos / 1000
 

@@ -7,12 +7,12 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
-from menagerie_inference.domains.coral.judge import Judge
+from menagerie_inference.concurrency import map_ordered
+from menagerie_inference.domains.coral.interpreter import TileInterpreter
 from menagerie_inference.domains.coral.overlay import write_overlay
 from menagerie_inference.domains.coral.photo import MAX_PIXELS, open_photo
-from menagerie_inference.domains.coral.preparing import prepare
+from menagerie_inference.domains.coral.preprocessing import prepare
 from menagerie_inference.domains.coral.result import ChunkResult, Summary
-from menagerie_inference.domains.coral.side_by_side import side_by_side
 from menagerie_inference.domains.coral.tiling import Grid
 from menagerie_inference.pipeline import Inference, ModelRun, run_in_thread, run_patiently
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-    from menagerie_inference.domains.coral.result import Judgement
+    from menagerie_inference.domains.coral.result import TilePrediction
     from menagerie_inference.domains.coral.tiling import Tile
     from menagerie_inference.engine import Model
 
 Result = TypeVar("Result")
 
-SECOND_ROLE: Final = "coral_secondary"
+SECONDARY_ROLE: Final = "coral_secondary"
 """The role of the second model, for a profile that has one."""
 
 BATCH_TILES: Final = 4
 """Of more, others' tiles would wait longer for their turn; fewer keep the event loop busier."""
 
-UNDER_WAY: Final = 2
+BATCHES_IN_FLIGHT: Final = 2
 """So many batches of a photograph are under way at once, so that the model never waits for the next tiles."""
 
 
@@ -46,7 +46,7 @@ class CoralClassifier:
     next ones follow when these are back: others get their turn between. The queue of a model that has one
     must be able to hold `batch_tiles`.
 
-    Raises `ManifestError` as `Judge` does.
+    Raises `ManifestError` as `TileInterpreter` does.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class CoralClassifier:
         second: Model | None = None,
         max_pixels: int = MAX_PIXELS,
         batch_tiles: int = BATCH_TILES,
-        under_way: int = UNDER_WAY,
+        under_way: int = BATCHES_IN_FLIGHT,
     ) -> None:
         self._models = [model] if second is None else [model, second]
         self._batches = any(one.batches for one in self._models)
@@ -65,7 +65,7 @@ class CoralClassifier:
         self._max_pixels = max_pixels
         self._batch_tiles = batch_tiles
         self._under_way = under_way
-        self._judge = Judge(*(one.manifest for one in self._models))
+        self._judge = TileInterpreter(*(one.manifest for one in self._models))
 
     async def open(self, data: bytes) -> Image.Image:
         """Decode a photograph for the other methods, as `open_photo()` does."""
@@ -85,7 +85,7 @@ class CoralClassifier:
         first_positions = range(start, len(grid), self._batch_tiles)
         batches = (range(first, min(first + self._batch_tiles, len(grid))) for first in first_positions)
         start_judging = partial(self._start_judging, photo, grid)
-        async with aclosing(side_by_side(start_judging, batches, limit=self._under_way)) as judged:
+        async with aclosing(map_ordered(start_judging, batches, limit=self._under_way)) as judged:
             async for results in judged:
                 yield results
 
@@ -123,7 +123,7 @@ class CoralClassifier:
         judgements = [run_in_thread(self._infer(photo, [grid[position]]))[0] for position in positions]
         return _results(grid, positions, judgements)
 
-    def _infer(self, photo: Image.Image, tiles: Sequence[Tile]) -> Inference[list[Judgement]]:
+    def _infer(self, photo: Image.Image, tiles: Sequence[Tile]) -> Inference[list[TilePrediction]]:
         specs = [model.manifest.input for model in self._models]
         images = {spec: prepare(photo, tiles, spec) for spec in dict.fromkeys(specs)}
         runs = [ModelRun(model, images[spec]) for model, spec in zip(self._models, specs, strict=True)]
@@ -134,12 +134,14 @@ class CoralClassifier:
         return asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
-def _results(grid: Grid, positions: range, judgements: Iterable[Judgement]) -> list[tuple[int, ChunkResult]]:
+def _results(
+    grid: Grid, positions: range, judgements: Iterable[TilePrediction]
+) -> list[tuple[int, ChunkResult]]:
     return [
         (position, _chunk(grid[position], judgement))
         for position, judgement in zip(positions, judgements, strict=True)
     ]
 
 
-def _chunk(tile: Tile, judgement: Judgement) -> ChunkResult:
+def _chunk(tile: Tile, judgement: TilePrediction) -> ChunkResult:
     return ChunkResult(tile.x, tile.y, tile.width, tile.height, *judgement)

@@ -35,7 +35,7 @@ def result_image_name(folder: str) -> str:
     return f"{folder}/result.png"
 
 
-class Judging:
+class CoralJobRunner:
     """Runs the jobs of the coral API."""
 
     def __init__(self, classifier: CoralClassifier, objects: Objects) -> None:

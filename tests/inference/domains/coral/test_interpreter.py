@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from menagerie_inference.domains.coral.judge import Judge
+from menagerie_inference.domains.coral.interpreter import TileInterpreter
 from menagerie_inference.domains.coral.result import BLEACHED, HEALTHY, UNSURE
 from menagerie_inference.errors import ManifestError
 from menagerie_inference.manifest import OutputSpec
@@ -21,7 +21,9 @@ def judge(
     outputs = {"bleached": np.array(bleached, np.float32)}
     if reef is not None:
         outputs["reef"] = np.array(reef, np.float32)
-    return [(judgement.probability, judgement.label) for judgement in Judge(manifest).judge(outputs)]
+    return [
+        (judgement.probability, judgement.label) for judgement in TileInterpreter(manifest).judge(outputs)
+    ]
 
 
 def calibrated(manifest: Manifest, **calibration: float) -> Manifest:
@@ -71,14 +73,14 @@ def test_a_model_with_other_outputs_is_refused(
 ) -> None:
     outputs = {name: OutputSpec(shape, "float32") for name, shape in shapes.items()}  # type: ignore[arg-type]
     with pytest.raises(ManifestError, match=r"redness 1\.0: a coral model gives each tile one number"):
-        Judge(replace(manifest, outputs=outputs))
+        TileInterpreter(replace(manifest, outputs=outputs))
 
 
 def test_a_second_model_is_read_by_its_own_manifest(manifest: Manifest) -> None:
     outputs = {"bleached": np.array([2.0, -4.0, 2.0], np.float32), "reef": np.array([1.0, 1.0, -1.0])}
     second = {"probability": np.array([[0.0], [0.5], [0.5]], np.float32)}
     giving = replace(manifest, outputs={"probability": OutputSpec(("batch", 1), "float32")})
-    judgements = [*Judge(manifest, giving).judge(outputs, second)]
+    judgements = [*TileInterpreter(manifest, giving).judge(outputs, second)]
     assert [judgement.label for judgement in judgements] == [BLEACHED, UNSURE, HEALTHY]
     assert [judgement.secondary_probability for judgement in judgements] == [0.0, 0.5, 0.5]
     assert judgements[2].decision_reason == "no_reef"
@@ -87,4 +89,4 @@ def test_a_second_model_is_read_by_its_own_manifest(manifest: Manifest) -> None:
 def test_a_second_model_with_other_outputs_is_refused(manifest: Manifest) -> None:
     other = replace(manifest, name="second", outputs={"logits": OutputSpec(("batch", 2), "float32")})
     with pytest.raises(ManifestError, match=r"second 1\.0: a coral model gives each tile one number"):
-        Judge(manifest, other)
+        TileInterpreter(manifest, other)

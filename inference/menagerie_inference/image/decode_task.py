@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Turn(Generic[T]):
+class DecodeTask(Generic[T]):
     """A caller's work: made and settled on the event loop, and run in a thread between."""
 
-    def __init__(self, work: Callable[[Turn[T]], T], deadline: float | None) -> None:
+    def __init__(self, work: Callable[[DecodeTask[T]], T], deadline: float | None) -> None:
         """Set a `deadline` in the loop's time, in seconds."""
         self._loop = asyncio.get_running_loop()
         self.answer: asyncio.Future[T] = self._loop.create_future()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from menagerie_inference.domains.coral.probability import BleachedProbability, logistic
-from menagerie_inference.domains.coral.result import BLEACHED, HEALTHY, Judgement
-from menagerie_inference.domains.coral.second_opinion import judge_by_both
+from menagerie_inference.domains.coral.result import BLEACHED, HEALTHY, TilePrediction
+from menagerie_inference.domains.coral.secondary_model import predict_by_both
 from menagerie_inference.errors import ManifestError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _REEF: Final = "reef"
 
 
-class Judge:
+class TileInterpreter:
     """Reads the outputs of a model by its manifest, or of two; a pure function of these.
 
     From the calibration's "threshold" on (.5), the probability of `BleachedProbability` makes a tile
@@ -27,7 +27,7 @@ class Judge:
     `HEALTHY`, whatever the probability that it is bleached, which is left as the model said it. The API has
     no label for it, and open water, sand or a boat must not be counted as bleached coral.
 
-    A second model may give its probability to what the first does not call bleached, as `second_opinion`
+    A second model may give its probability to what the first does not call bleached, as `secondary_model`
     says; all else that it gives is not looked at.
 
     Raises `ManifestError` if a model has other outputs.
@@ -42,7 +42,7 @@ class Judge:
         self._threshold = manifest.calibration.get("threshold", 0.5)
         self._reef_threshold = manifest.calibration.get("reef_threshold", 0.5)
 
-    def judge(self, outputs: Outputs, second: Outputs | None = None) -> Iterator[Judgement]:
+    def judge(self, outputs: Outputs, second: Outputs | None = None) -> Iterator[TilePrediction]:
         """Give the judgement of each tile of a batch; `second` are the second model's outputs.
 
         Raises `ModelFailed` for outputs that say nothing.
@@ -52,11 +52,11 @@ class Judge:
         if self._second is None or second is None:
             for probability, shows_reef in zip(primary, reef, strict=True):
                 bleached = shows_reef and probability >= self._threshold
-                yield Judgement(probability, BLEACHED if bleached else HEALTHY)
+                yield TilePrediction(probability, BLEACHED if bleached else HEALTHY)
             return
         secondary = self._second.read(second).tolist()
         for first, other, shows_reef in zip(primary, secondary, reef, strict=True):
-            yield judge_by_both(first, other, threshold=self._threshold, shows_reef=shows_reef)
+            yield predict_by_both(first, other, threshold=self._threshold, shows_reef=shows_reef)
 
     def _shows_reef(self, outputs: Outputs, tiles: int) -> list[bool]:
         if _REEF not in outputs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from menagerie_inference.domains.coral.result import BLEACHED, HEALTHY, UNSURE, Judgement
+from menagerie_inference.domains.coral.result import BLEACHED, HEALTHY, UNSURE, TilePrediction
 
 _WEIGHT: Final = 0.2
 _UNSURE_FROM: Final = 0.4
@@ -20,20 +20,22 @@ NO_REEF: Final = "no_reef"
 """Ours, for a tile on which the first model sees no reef."""
 
 
-def judge_by_both(primary: float, secondary: float, *, threshold: float, shows_reef: bool) -> Judgement:
+def predict_by_both(
+    primary: float, secondary: float, *, threshold: float, shows_reef: bool
+) -> TilePrediction:
     """Judge a tile by the probabilities of two models.
 
     The first alone makes it `BLEACHED`, from the threshold on. To a lower probability a fifth of the second's
     is added; then the tile is `UNSURE` where the second's lies from .4 to .6, or the sum at .4 or above.
     """
     if not shows_reef:
-        return Judgement(primary, HEALTHY, primary, secondary, 0.0, NO_REEF)
+        return TilePrediction(primary, HEALTHY, primary, secondary, 0.0, NO_REEF)
     if primary >= threshold:
-        return Judgement(primary, BLEACHED, primary, secondary, 0.0, PRIMARY_BLEACHED)
+        return TilePrediction(primary, BLEACHED, primary, secondary, 0.0, PRIMARY_BLEACHED)
     bonus = _WEIGHT * secondary
     raised = min(1.0, primary + bonus)
     label, reason = _without_the_first(raised, secondary)
-    return Judgement(raised, label, primary, secondary, bonus, reason)
+    return TilePrediction(raised, label, primary, secondary, bonus, reason)
 
 
 def _without_the_first(raised: float, secondary: float) -> tuple[str, str]:

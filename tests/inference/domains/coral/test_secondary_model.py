@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from menagerie_inference.domains.coral.result import BLEACHED, HEALTHY, UNSURE, Judgement
-from menagerie_inference.domains.coral.second_opinion import judge_by_both
+from menagerie_inference.domains.coral.result import BLEACHED, HEALTHY, UNSURE, TilePrediction
+from menagerie_inference.domains.coral.secondary_model import predict_by_both
 
 
 @pytest.mark.parametrize(
@@ -26,12 +26,12 @@ def test_the_documented_rule(
 ) -> None:
     bonus = 0.0 if label == BLEACHED else pytest.approx(0.2 * secondary)
     expected: tuple[object, ...] = (pytest.approx(raised), label, primary, secondary, bonus, reason)
-    assert judge_by_both(primary, secondary, threshold=0.5, shows_reef=True) == expected
+    assert predict_by_both(primary, secondary, threshold=0.5, shows_reef=True) == expected
 
 
 def test_the_first_models_threshold_holds() -> None:
-    assert judge_by_both(0.3, 0.0, threshold=0.3, shows_reef=True).label == BLEACHED
-    assert judge_by_both(0.89, 1.0, threshold=0.9, shows_reef=True) == (
+    assert predict_by_both(0.3, 0.0, threshold=0.3, shows_reef=True).label == BLEACHED
+    assert predict_by_both(0.89, 1.0, threshold=0.9, shows_reef=True) == (
         1.0,
         UNSURE,
         0.89,
@@ -42,5 +42,5 @@ def test_the_first_models_threshold_holds() -> None:
 
 
 def test_what_shows_no_reef_is_healthy() -> None:
-    judgement = judge_by_both(0.9, 0.5, threshold=0.5, shows_reef=False)
-    assert judgement == Judgement(0.9, HEALTHY, 0.9, 0.5, 0.0, "no_reef")
+    judgement = predict_by_both(0.9, 0.5, threshold=0.5, shows_reef=False)
+    assert judgement == TilePrediction(0.9, HEALTHY, 0.9, 0.5, 0.0, "no_reef")
