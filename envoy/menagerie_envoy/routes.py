@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from menagerie_envoy.clusters import WORKERS
+from menagerie_envoy.clusters import workers
 from menagerie_envoy.edge import ANY
 from menagerie_envoy.filters import (
     BODY_LIMIT,
     COMPRESSOR,
     CORS,
+    GRPC_WEB,
     KEY_CHECK,
     RATE_LIMIT,
     TRANSCODER,
@@ -52,6 +53,9 @@ BODIED = frozenset({"POST", "PUT", "PATCH"})
 
 WRONG_HOST = "Invalid host header"
 
+AUTHORITY = r"([0-9A-Za-z._~%!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?"
+"""A host and a port, as RFC 3986, section 3.2, writes them; Envoy refuses others when it passes them on."""
+
 GRPC_HEADERS = {
     "grpc-timeout": "[0-9]{1,8}[HMSmun]",
     "grpc-encoding": "identity|deflate|gzip",
@@ -72,15 +76,25 @@ def answer(match: Json, status: int, **more: Json) -> Json:
 
 
 def malformed() -> list[Json]:
-    """Return the routes that refuse a header of gRPC's own that it cannot read, whoever sends it."""
-    return [without(_malformed(name, pattern), TRANSCODER) for name, pattern in GRPC_HEADERS.items()]
+    """Return the routes that refuse a header that the next hop or gRPC cannot read, whoever sends it."""
+    host = _malformed("Host", {"name": ":authority"} | _unlike(AUTHORITY))
+    grpc = [
+        _malformed(name, _there(name), {"name": name} | _unlike(like)) for name, like in GRPC_HEADERS.items()
+    ]
+    return [without(route, TRANSCODER) for route in (host, *grpc)]
 
 
-def _malformed(name: str, pattern: str) -> Json:
-    there = {"name": name, "present_match": True}
-    wrong = {"name": name, "string_match": {"safe_regex": {"regex": pattern}}, "invert_match": True}
+def _malformed(name: str, *headers: Json) -> Json:
     text = {"inline_string": f"The header {name} is malformed."}
-    return answer({"prefix": "/", "headers": [there, wrong]}, 400, body=text)
+    return answer({"prefix": "/", "headers": list(headers)}, 400, body=text)
+
+
+def _there(name: str) -> Json:
+    return {"name": name, "present_match": True}
+
+
+def _unlike(pattern: str) -> Json:
+    return {"string_match": {"safe_regex": {"regex": pattern}}, "invert_match": True}
 
 
 def without(route: Json, *filters: str) -> Json:
@@ -106,15 +120,16 @@ def api_hosts(api: Api, listener: Listener, descriptors: Path) -> list[Json]:
 def _routes(api: Api, listener: Listener, descriptors: Path) -> list[Json]:
     routes = [without(page, TRANSCODER, *_checks(listener)) for page in page_routes(listener.document)]
     # Answered by the filter of CORS, which asks for a route that leads somewhere.
-    routes.append(without(to(WORKERS, PREFLIGHT), *_checks(listener)))
+    routes.append(without(to(workers(api), PREFLIGHT), *_checks(listener)))
     streamed = streamed_methods(api.descriptor)
     for path in rest_paths(api.descriptor):
+        routes.append(_grpc_web(listener, path))
         unary = [verb for verb, method in path.methods.items() if method not in streamed]
         routes += [_too_long(api, listener, path, verb) for verb in unary if verb in BODIED]
         routes += [_rest(api, listener, path, method, descriptors) for method in path.methods]
         routes.append(_wrong_method(listener, path))
     for name in (method.name for method in api.descriptor.methods):
-        grpc = to(WORKERS, {"path": f"/{api.service}/{name}"})
+        grpc = to(workers(api), {"path": f"/{api.service}/{name}"})
         # Any number of messages may follow each other in a stream; the worker bounds each of them.
         unbounded = [BODY_LIMIT] if name in streamed and api.max_stream_bytes else []
         routes.append(without(grpc, *unbounded, *_spared(api, listener, name)))
@@ -123,7 +138,7 @@ def _routes(api: Api, listener: Listener, descriptors: Path) -> list[Json]:
 
 def _rest(api: Api, listener: Listener, path: RestPath, method: str, descriptors: Path) -> Json:
     name = path.methods[method]
-    route = without(to(WORKERS, path.match(method)), *_spared(api, listener, name))
+    route = without(to(workers(api), path.match(method)), *_spared(api, listener, name))
     if name in api.server_sent_events:
         route["typed_per_filter_config"][TRANSCODER] = events(api, descriptors)
     return route
@@ -132,6 +147,13 @@ def _rest(api: Api, listener: Listener, path: RestPath, method: str, descriptors
 def _too_long(api: Api, listener: Listener, path: RestPath, method: str) -> Json:
     route = answer(path.match_longer(method, api.max_request_bytes), 413)
     return without(route, TRANSCODER, *_checks(listener))
+
+
+def _grpc_web(listener: Listener, path: RestPath) -> Json:
+    """Refuse gRPC-Web on a path of REST, before its filter takes the request for a call of a method."""
+    match = path.match()
+    match["headers"] = [{"name": "content-type", "string_match": {"prefix": "application/grpc-web"}}]
+    return without(answer(match, 415), GRPC_WEB, TRANSCODER, *_checks(listener))
 
 
 def _wrong_method(listener: Listener, path: RestPath) -> Json:

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Final
 
 from menagerie_inference.engine.local import LocalEngine
 from menagerie_inference.image import ImageDecoder
+from menagerie_inference.pipeline import Pipeline
 from menagerie_inference.registry import Registry
 from menagerie_server.apis.coral.api import CoralApi
 from menagerie_server.apis.served_api import Resources, ServedApi
 from menagerie_server.apis.species.api import SpeciesApi
+from menagerie_server.apis.whales.api import WhalesApi
+from menagerie_server.jobs.job import JobLimits
 from menagerie_server.jobs.jobs import CONNECTIONS, Jobs
-from menagerie_server.jobs.priority import give_way
+from menagerie_server.jobs.worker import lower_thread_priority
 from menagerie_server.logs import configure_logs
 from menagerie_server.metrics import DECODE_QUEUE_SECONDS, batch_observer
 from menagerie_server.readiness import Models
@@ -28,7 +31,7 @@ from menagerie_server.store.pool import Database
 if TYPE_CHECKING:
     from menagerie_server.settings import Settings
 
-SERVED: Final[tuple[type[ServedApi], ...]] = (SpeciesApi, CoralApi)
+SERVED: Final[tuple[type[ServedApi], ...]] = (WhalesApi, SpeciesApi, CoralApi)
 """The APIs that this version serves, each where the profile has its models."""
 
 
@@ -60,7 +63,7 @@ class Worker:
             server = RpcServer(self._settings, self._index, served, models)
             await stack.enter_async_context(server)
             # Watchers of jobs would stay: they are sent away first.
-            stack.callback(resources.jobs.hand_back)
+            stack.callback(resources.jobs.begin_shutdown)
             await asyncio.gather(*(self._load(api, models, server) for api in served))
             resources.jobs.work()
             # What is there now stays until the end: the garbage collector need not look at it again.
@@ -80,7 +83,7 @@ class Worker:
         await stack.enter_async_context(decoder)
         # A thread for each job that runs: opening and drawing a photograph takes seconds, and its memory.
         count = max(settings.jobs_per_worker, cores)
-        threads = ThreadPoolExecutor(count, thread_name_prefix="job", initializer=give_way)
+        threads = ThreadPoolExecutor(count, thread_name_prefix="job", initializer=lower_thread_priority)
         stack.push_async_callback(asyncio.to_thread, threads.shutdown)
         connections = settings.database_connections_per_worker - CONNECTIONS
         database = await stack.enter_async_context(Database(settings.database_url, connections=connections))
@@ -90,8 +93,13 @@ class Worker:
             database,
             objects,
             concurrency=settings.jobs_per_worker,
-            max_unended=settings.max_unended_jobs,
+            limits=JobLimits(
+                max_unended=settings.max_unended_jobs,
+                max_unended_of_caller=settings.max_unended_jobs_per_caller,
+                api_bytes=settings.max_stored_gb * 1024**3,
+                caller_bytes=settings.max_stored_gb_per_caller * 1024**3,
+            ),
             retention_seconds=settings.job_retention_hours * 3600,
         )
         await stack.enter_async_context(jobs)
-        return Resources(settings, cores, decoder, database, objects, jobs, threads)
+        return Resources(settings, cores, decoder, Pipeline(decoder), database, objects, jobs, threads)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
 from menagerie_envoy.apis import COMMON_REPLIES
@@ -20,7 +21,7 @@ from menagerie_inference.errors import (
     ModelUnavailable,
     Overloaded,
 )
-from menagerie_server.jobs.errors import JobNotFound
+from menagerie_server.jobs.errors import JobNotFound, QuotaExceeded
 from menagerie_server.store.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ class ApiError(Exception):
 
 class InvalidRequest(ApiError):
     """Raised when a request is not what the API's document asks for."""
+
+
+class MalformedRequest(ApiError):
+    """Raised when a request's message breaks off, or there is none."""
 
 
 class MissingField(ApiError):
@@ -119,6 +124,7 @@ class WireError:
 
 _Code = grpc.StatusCode
 
+MALFORMED = "The request is incomplete, or not valid UTF-8 where it has to be."
 UNREADABLE = "The image is in no format that can be read."
 DAMAGED = "The image is damaged or incomplete."
 BUSY = "The server is busy. Try again later."
@@ -131,6 +137,9 @@ WireErrors: TypeAlias = "Mapping[type[Exception], WireError]"
 WIRE_ERRORS: WireErrors = MappingProxyType(
     {
         InvalidRequest: WireError(_Code.INVALID_ARGUMENT, "INVALID_REQUEST", 400),
+        MalformedRequest: WireError(_Code.INVALID_ARGUMENT, "MALFORMED_REQUEST", 400, MALFORMED),
+        # Over REST, a header that is not UTF-8: Envoy puts it into the message as it is.
+        DecodeError: WireError(_Code.INVALID_ARGUMENT, "UNPARSABLE_REQUEST", 400, MALFORMED),
         MissingField: WireError(_Code.INVALID_ARGUMENT, "MISSING_FIELD", 422),
         ImageUnreadable: WireError(_Code.INVALID_ARGUMENT, "IMAGE_UNREADABLE", 400, UNREADABLE),
         ImageDamaged: WireError(_Code.INVALID_ARGUMENT, "IMAGE_DAMAGED", 400, DAMAGED),
@@ -138,6 +147,7 @@ WIRE_ERRORS: WireErrors = MappingProxyType(
         RequestTooLarge: WireError(_Code.INVALID_ARGUMENT, "REQUEST_TOO_LARGE", 413),
         JobNotFound: WireError(_Code.NOT_FOUND, "JOB_NOT_FOUND", 404),
         InvalidApiKey: WireError(_Code.UNAUTHENTICATED, "INVALID_API_KEY", 401),
+        QuotaExceeded: WireError(_Code.RESOURCE_EXHAUSTED, "QUOTA_EXCEEDED", 429, retry_seconds=60),
         Overloaded: WireError(_Code.RESOURCE_EXHAUSTED, "OVERLOADED", 429, BUSY, retry_seconds=1),
         DeadlineExceeded: WireError(_Code.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", 504, TOO_LATE),
         ModelUnavailable: WireError(_Code.UNAVAILABLE, "MODEL_UNAVAILABLE", 503, NO_MODEL, retry_seconds=5),

@@ -19,6 +19,7 @@ from menagerie_envoy.apis import APIS, SYSTEM
 from menagerie_server.apis.system import SystemService
 from menagerie_server.apis.unimplemented import add_unimplemented
 from menagerie_server.authentication import ApiKeyCheck, ApiKeys, AuthorizationService
+from menagerie_server.interceptors.callers import CallerLimit
 from menagerie_server.interceptors.calls import CallInterceptor
 from menagerie_server.readiness import State
 
@@ -90,6 +91,7 @@ class RpcServer:
     async def _interceptors(self) -> tuple[grpc.aio.ServerInterceptor, ...]:
         calls = CallInterceptor(
             check=ApiKeyCheck(self._keys),
+            admission=CallerLimit(self._settings.max_calls_per_caller),
             errors={one.api.service: one.errors for one in self._served},
             default_deadline_seconds=self._settings.default_deadline_seconds,
         )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # The canonical HTTP status of each code, from google/rpc/code.proto; ours differ only where a document does.
 CANONICAL = {
-    grpc.StatusCode.INVALID_ARGUMENT: {400, 413, 422},
+    grpc.StatusCode.INVALID_ARGUMENT: {400, 413, 415, 422},
     grpc.StatusCode.NOT_FOUND: {404},
     grpc.StatusCode.UNAUTHENTICATED: {401},
     grpc.StatusCode.RESOURCE_EXHAUSTED: {429},

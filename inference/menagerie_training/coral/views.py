@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from menagerie_inference.domains.coral.photo import open_photo
-from menagerie_inference.domains.coral.preparing import prepare
+from menagerie_inference.domains.coral.preprocessing import prepare
 from menagerie_inference.domains.coral.tiling import Grid, Tile
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from PIL import ImageChops, ImageStat
 
 from menagerie_inference.backends import load_backend
 from menagerie_inference.domains.coral.classifier import BATCH_TILES
-from menagerie_inference.domains.coral.judge import Judge
-from menagerie_inference.domains.coral.preparing import prepare
+from menagerie_inference.domains.coral.interpreter import TileInterpreter
+from menagerie_inference.domains.coral.preprocessing import prepare
 from menagerie_inference.domains.coral.result import BLEACHED
 from menagerie_inference.domains.coral.tiling import Grid, Tile
 from menagerie_inference.image.spec import InputSpec, Scaling
@@ -39,7 +39,7 @@ _GREY: Final = 128
 class CoralModel:
     """A loaded model, applied as `CoralClassifier` applies it; a context manager that closes it.
 
-    Raises `ManifestError` as `load_backend()` and `Judge` do.
+    Raises `ManifestError` as `load_backend()` and `TileInterpreter` do.
     """
 
     gives_probabilities = True
@@ -48,9 +48,10 @@ class CoralModel:
         self.name = manifest.identity
         self.has_gate = _REEF in manifest.outputs
         self._input = manifest.input
-        self._judge = Judge(manifest)
+        self._interpreter = TileInterpreter(manifest)
         # With a threshold of 0, all that passes the gate is called bleached.
-        self._gate = Judge(replace(manifest, calibration={**manifest.calibration, "threshold": 0.0}))
+        without_threshold = {**manifest.calibration, "threshold": 0.0}
+        self._gate = TileInterpreter(replace(manifest, calibration=without_threshold))
         self._backend = load_backend(manifest, threads=len(os.sched_getaffinity(0)), usual_batch=BATCH_TILES)
 
     def __enter__(self) -> Self:
@@ -70,7 +71,7 @@ class CoralModel:
 
     def _predict(self, photo: Image.Image, batch: Sequence[Tile]) -> Iterator[Prediction]:
         outputs = self._backend.run(prepare(photo, batch, self._input))
-        for one, gate in zip(self._judge.judge(outputs), self._gate.judge(outputs), strict=True):
+        for one, gate in zip(self._interpreter.judge(outputs), self._gate.judge(outputs), strict=True):
             yield Prediction(one.probability, one.label == BLEACHED, reef=gate.label == BLEACHED)
 
 

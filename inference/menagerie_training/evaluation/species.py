@@ -16,10 +16,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from menagerie_inference.domains.people import PeopleFinder
+from menagerie_inference.domains.people import FACES, FIGURES, PeopleFinder
 from menagerie_inference.domains.species import SpeciesIdentifier
 from menagerie_inference.engine.local import LocalEngine
 from menagerie_inference.image import ImageDecoder
+from menagerie_inference.pipeline import Pipeline
 from menagerie_inference.registry import EMBEDDED, Registry
 from menagerie_training.evaluation.boxes import BoxOutcome, composites
 from menagerie_training.evaluation.calibration import reliability
@@ -73,8 +74,8 @@ async def evaluate(folder: Path, profile: str = EMBEDDED) -> Report:
     manifest = registry.manifest_for("species")
     names = read_class_names(manifest)
     async with ImageDecoder(threads=1) as decoder, LocalEngine() as engine:
-        people = await PeopleFinder.load(registry, engine)
-        identifier = SpeciesIdentifier(await engine.load(manifest), decoder, people)
+        people = await load_people(registry, engine)
+        identifier = SpeciesIdentifier(await engine.load(manifest), Pipeline(decoder), people)
         outcomes = [
             photo_outcome(photo, await identifier.identify(photo.path.read_bytes()), names)
             for photo in photos
@@ -83,8 +84,16 @@ async def evaluate(folder: Path, profile: str = EMBEDDED) -> Report:
     return Report(manifest.identity, folder, tuple(outcomes), tuple(boxes))
 
 
+async def load_people(registry: Registry, engine: LocalEngine) -> PeopleFinder | None:
+    """Load the detectors of people; None where the profile does not have both."""
+    if not {FIGURES, FACES} <= set(registry.roles()):
+        return None
+    figures, faces = [await engine.load(registry.manifest_for(role)) for role in (FIGURES, FACES)]
+    return PeopleFinder(figures=figures, faces=faces)
+
+
 def photo_outcome(photo: LabelledPhoto, result: SpeciesResult, names: Mapping[str, ClassNames]) -> Outcome:
-    """Hold an answer against the label of its photograph."""
+    """Compare an answer with the label of its photograph."""
     accepted = (
         place
         for place, one in enumerate(result.top_classes, start=1)
@@ -101,7 +110,7 @@ def photo_outcome(photo: LabelledPhoto, result: SpeciesResult, names: Mapping[st
 
 
 def box_outcome(composite: Composite, result: SpeciesResult) -> BoxOutcome:
-    """Hold the surest animal's box of an answer against where the animal was pasted."""
+    """Compare the box of the most confident animal with the place where the animal was pasted."""
     animals = (detection.bbox for detection in result.detections if detection.label == "animal")
     found = next(animals, None)
     return BoxOutcome(composite.cutout, composite.scene, composite.box, found)

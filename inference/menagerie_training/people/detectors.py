@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from onnx import ModelProto, TensorProto, helper
 
-from menagerie_training.people.tflite_graph import Graph, TfliteNetwork
+from menagerie_training.onnx_graph import Graph
+from menagerie_training.people.tflite_graph import TfliteNetwork
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from menagerie_envoy import Api
     from menagerie_inference.image import ImageDecoder
+    from menagerie_inference.pipeline import Pipeline
     from menagerie_server.errors import WireErrors
     from menagerie_server.jobs.jobs import Jobs
     from menagerie_server.readiness import Models, State
@@ -29,6 +30,7 @@ class Resources:
     cores: int
     """How many of the machine's cores this worker may keep busy."""
     decoder: ImageDecoder
+    pipeline: Pipeline
     database: Database
     objects: Objects
     jobs: Jobs

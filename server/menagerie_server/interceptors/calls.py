@@ -12,15 +12,17 @@ import structlog
 from grpc_status import rpc_status
 
 from menagerie_inference.errors import DeadlineExceeded
-from menagerie_server.errors import WIRE_ERRORS, wire_error
+from menagerie_server.errors import WIRE_ERRORS, MalformedRequest, wire_error
 from menagerie_server.interceptors.request_log import REQUEST_ID, REQUEST_ID_HEADER, CallMetrics, RequestLog
 
 if TYPE_CHECKING:
     from menagerie_server.authentication import ApiKeyCheck
     from menagerie_server.errors import WireErrors
     from menagerie_server.interceptors import Context, Handler
+    from menagerie_server.interceptors.callers import CallerLimit
 
 Behaviour: TypeAlias = Callable[[Any, "Context"], Any]
+Read: TypeAlias = Callable[[AsyncIterator[object]], Awaitable[object]]
 
 OURS = "/menagerie."
 """Health checks and reflection are the libraries' own, and are left alone."""
@@ -43,10 +45,16 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     """
 
     def __init__(
-        self, *, check: ApiKeyCheck, errors: Mapping[str, WireErrors], default_deadline_seconds: float
+        self,
+        *,
+        check: ApiKeyCheck,
+        admission: CallerLimit,
+        errors: Mapping[str, WireErrors],
+        default_deadline_seconds: float,
     ) -> None:
         """Take the table of errors of each gRPC service, by its full name; the base table is the others'."""
         self._check = check
+        self._admission = admission
         self._errors = errors
         self._default_deadline_seconds = default_deadline_seconds
         self._wrapped: dict[str, Handler] = {}
@@ -68,40 +76,46 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     def _wrap(self, handler: Handler, method: str) -> Handler:
         kind = f"{_arity(handler.request_streaming)}_{_arity(handler.response_streaming)}"
-        wrap = self._stream if handler.response_streaming else self._unary
-        seconds = self._default_deadline_seconds
-        if handler.request_streaming or handler.response_streaming:
-            seconds = float("inf")
-        make: Callable[..., Handler] = getattr(grpc, f"{kind}_rpc_method_handler")
-        behaviour = wrap(getattr(handler, kind), method, seconds)
-        return make(behaviour, handler.request_deserializer, _unless_bytes(handler.response_serializer))
+        behaviour: Behaviour = getattr(handler, kind)
+        wrap, make = self._unary, grpc.stream_unary_rpc_method_handler
+        if handler.response_streaming:
+            wrap, make = self._stream, grpc.stream_stream_rpc_method_handler
+        # gRPC reads every request as a stream: a message that it cannot parse it would answer in words of its
+        # own, and one that breaks off never.
+        read = _same if handler.request_streaming else _only
+        endless = handler.request_streaming or handler.response_streaming
+        seconds = float("inf") if endless else self._default_deadline_seconds
+        call = wrap(behaviour, read, method, seconds)
+        return make(call, handler.request_deserializer, _unless_bytes(handler.response_serializer))
 
     # One flat function for each: nested context managers of generators cost each call 50 microseconds more.
 
-    def _unary(self, behaviour: Behaviour, method: str, seconds: float) -> Behaviour:
+    def _unary(self, behaviour: Behaviour, read: Read, method: str, seconds: float) -> Behaviour:
         errors = self._errors_of(method)
 
-        async def call(request: object, context: Context) -> object:
+        async def call(requests: AsyncIterator[object], context: Context) -> object:
             with RequestLog(method, context), CallMetrics(method, context):
                 try:
                     self._check(method, context)
-                    async with time_limit(context, seconds):
-                        return await behaviour(request, context)
+                    with self._admission(context):
+                        async with time_limit(context, seconds):
+                            return await behaviour(await read(requests), context)
                 except Exception as error:  # noqa: BLE001 - the last place that can keep a text from the caller
                     await _abort(context, error, errors)
 
         return call
 
-    def _stream(self, behaviour: Behaviour, method: str, seconds: float) -> Behaviour:
+    def _stream(self, behaviour: Behaviour, read: Read, method: str, seconds: float) -> Behaviour:
         errors = self._errors_of(method)
 
-        async def call(request: object, context: Context) -> AsyncIterator[object]:
+        async def call(requests: AsyncIterator[object], context: Context) -> AsyncIterator[object]:
             with RequestLog(method, context), CallMetrics(method, context):
                 try:
                     self._check(method, context)
-                    async with time_limit(context, seconds):
-                        async for response in behaviour(request, context):
-                            yield response
+                    with self._admission(context):
+                        async with time_limit(context, seconds):
+                            async for response in behaviour(await read(requests), context):
+                                yield response
                 except Exception as error:  # noqa: BLE001
                     await _abort(context, error, errors)
 
@@ -110,6 +124,22 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def _errors_of(self, method: str) -> WireErrors:
         service = method.removeprefix("/").partition("/")[0]
         return self._errors.get(service, WIRE_ERRORS)
+
+
+async def _same(requests: AsyncIterator[object]) -> object:
+    """Return the messages of a streamed request."""
+    return requests
+
+
+async def _only(requests: AsyncIterator[object]) -> object:
+    """Return the message of a unary request.
+
+    Raises:
+        MalformedRequest: there is none, or it breaks off.
+    """
+    async for request in requests:
+        return request
+    raise MalformedRequest
 
 
 def time_limit(context: Context, default_seconds: float) -> asyncio.Timeout:

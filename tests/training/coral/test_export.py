@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from menagerie_inference.domains.coral.judge import Judge
+from menagerie_inference.domains.coral.interpreter import TileInterpreter
 from menagerie_inference.manifest import load_manifest
 from menagerie_training.coral.calibration import CalibratedScores, Calibration
 from menagerie_training.coral.export import (
@@ -122,7 +122,7 @@ def test_the_manifest_has_what_was_fitted(manifest: Manifest) -> None:
 
 
 def test_the_manifest_is_one_that_the_domain_reads(manifest: Manifest) -> None:
-    Judge(manifest)
+    TileInterpreter(manifest)
 
 
 def test_the_manifest_tells_of_the_training(manifest: Manifest) -> None:

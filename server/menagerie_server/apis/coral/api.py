@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from menagerie.coral.v1 import coral_pb2_grpc
 from menagerie_envoy.apis import CORAL
-from menagerie_inference.domains.coral import SECOND_ROLE, UNDER_WAY, CoralClassifier
+from menagerie_inference.domains.coral import BATCHES_IN_FLIGHT, SECONDARY_ROLE, CoralClassifier
 from menagerie_server.apis.coral.errors import ERRORS
-from menagerie_server.apis.coral.job_runner import Judging
+from menagerie_server.apis.coral.job_runner import CoralJobRunner
 from menagerie_server.apis.coral.service import CoralService
 from menagerie_server.apis.served_api import ServedApi
 from menagerie_server.readiness import Loading
@@ -47,15 +47,15 @@ class CoralApi(ServedApi):
 
     async def _load(self, models: Models) -> CoralClassifier:
         # A profile's second model changes labels: without it the answers would be another profile's.
-        second = [SECOND_ROLE] if models.fills([SECOND_ROLE]) else []
+        second = [SECONDARY_ROLE] if models.fills([SECONDARY_ROLE]) else []
         loaded = await models.load(CORAL.name, *second)
         resources = self._resources
         classifier = CoralClassifier(
             loaded[CORAL.name],
             resources.job_threads,
-            second=loaded.get(SECOND_ROLE),
+            second=loaded.get(SECONDARY_ROLE),
             max_pixels=resources.settings.coral.max_pixels,
-            under_way=max(UNDER_WAY, resources.cores),
+            under_way=max(BATCHES_IN_FLIGHT, resources.cores),
         )
-        resources.jobs.register(CORAL.name, Judging(classifier, resources.objects).run)
+        resources.jobs.register(CORAL.name, CoralJobRunner(classifier, resources.objects).run)
         return classifier

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from menagerie_inference.domains.coral import CoralClassifier
+    from menagerie_server.jobs.attempt import JobAttempt
     from menagerie_server.jobs.job import Job, Json
-    from menagerie_server.jobs.progress import Progress
     from menagerie_server.store.objects import Objects
 
 SAVE_SECONDS: Final = 0.25
@@ -35,37 +35,37 @@ def result_image_name(folder: str) -> str:
     return f"{folder}/result.png"
 
 
-class Judging:
+class CoralJobRunner:
     """Runs the jobs of the coral API."""
 
     def __init__(self, classifier: CoralClassifier, objects: Objects) -> None:
         self._classifier = classifier
         self._objects = objects
 
-    async def run(self, job: Job, progress: Progress) -> None:
-        """Make one attempt at a job; `jobs.attempts.Runner` says what it may raise."""
+    async def run(self, job: Job, attempt: JobAttempt) -> None:
+        """Make one attempt at a job; `jobs.attempt.Runner` says what it may raise."""
         try:
             photo = await self._classifier.open(await self._objects.get(job.input))
         except (ImageUnreadable, ImageDamaged, ImageTooLarge) as error:
-            await progress.fail(wire_error(error, ERRORS).text or str(error))
+            await attempt.fail(wire_error(error, ERRORS).text or str(error))
             return
-        await self._judge(photo, job.completed, progress)
-        chunks = [ChunkResult(**value) for value in await progress.results()]  # type: ignore[arg-type]
+        await self._judge(photo, job.completed, attempt)
+        chunks = [ChunkResult(**value) for value in await attempt.results()]  # type: ignore[arg-type]
         await self._draw(photo, chunks, result_image_name(job.folder))
-        await progress.complete(asdict(self._classifier.summarise(chunks), dict_factory=_given))
+        await attempt.complete(asdict(self._classifier.summarise(chunks), dict_factory=_given))
 
-    async def _judge(self, photo: Image.Image, start: int, progress: Progress) -> None:
+    async def _judge(self, photo: Image.Image, start: int, attempt: JobAttempt) -> None:
         judged: dict[int, Json] = {}
-        await progress.save(judged, total=len(Grid(photo.width, photo.height)))
+        await attempt.save(judged, total=len(Grid(photo.width, photo.height)))
         saved = time.monotonic()
         async with aclosing(self._classifier.classify(photo, start=start)) as batches:
             async for batch in batches:
                 judged |= {position: asdict(chunk, dict_factory=_given) for position, chunk in batch}
                 if time.monotonic() - saved >= SAVE_SECONDS:
-                    await progress.save(judged)
+                    await attempt.save(judged)
                     judged, saved = {}, time.monotonic()
         if judged:
-            await progress.save(judged)
+            await attempt.save(judged)
 
     async def _draw(self, photo: Image.Image, chunks: list[ChunkResult], name: str) -> None:
         # On the disk: a large photograph's result is larger than what was uploaded.

@@ -17,6 +17,7 @@ from menagerie_server.apis.coral.large_field import serialised
 from menagerie_server.apis.coral.status_json import status_json, status_json_with_result
 from menagerie_server.apis.coral.upload import Upload
 from menagerie_server.errors import wire_error
+from menagerie_server.interceptors.callers import caller_of
 from menagerie_server.jobs.errors import JobNotFound
 from menagerie_server.jobs.job import COMPLETED, ERROR
 from menagerie_server.store.errors import StoreUnavailable
@@ -52,7 +53,9 @@ class CoralService(coral_pb2_grpc.CoralServiceServicer):
         """Take a photograph; once its id is told, it is never lost."""
         upload = Upload(request)
         try:
-            return pb.ClassifyResponse(job_id=await self._jobs.accept(CORAL.name, upload))
+            return pb.ClassifyResponse(
+                job_id=await self._jobs.accept(CORAL.name, upload, caller=caller_of(context))
+            )
         except StoreUnavailable:
             # The store cannot tell a reader's error from one of its own.
             if upload.error is not None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from menagerie_envoy.apis import CORAL
 from menagerie_server.errors import InvalidRequest, RequestTooLarge
-from menagerie_server.uploads import FormReader, Part
+from menagerie_server.uploads import UploadStream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from menagerie.coral.v1 import coral_pb2 as pb
+    from menagerie_server.uploads import FileReceiver
 
 FIELD: Final = "image"
 MAX_BYTES: Final = 50 * 1024 * 1024
@@ -27,8 +29,9 @@ class Upload:
     """
 
     def __init__(self, requests: AsyncIterator[pb.ClassifyRequest]) -> None:
-        self._requests = requests
-        self._form: FormReader | None = None
+        self._stream: UploadStream[pb.ClassifyRequest] = UploadStream(
+            requests, self, max_bytes=CORAL.max_stream_bytes
+        )
         self._pieces: list[bytes] = []
         self._bytes = 0
         self.error: Exception | None = None
@@ -41,66 +44,38 @@ class Upload:
             RequestTooLarge: it has more than `MAX_BYTES`.
         """
         try:
-            async for request in self._requests:
-                self._take(request)
-                for piece in self._taken():
+            async for _ in self._stream:
+                pieces, self._pieces = self._pieces, []
+                for piece in pieces:
                     yield piece
-            self._end()
+            self._check_photograph()
         except Exception as error:
             self.error = error
             raise
 
-    def _take(self, request: pb.ClassifyRequest) -> None:
-        if request.WhichOneof("input") == "image":
-            self._receive(request.image)
-            return
-        if self._form is None:
-            self._form = FormReader(request.upload.content_type, self._part)
-        self._form.feed(request.upload.data)
-
-    def _taken(self) -> list[bytes]:
-        pieces, self._pieces = self._pieces, []
-        return pieces
-
-    def _end(self) -> None:
-        if self._form is not None:
-            self._form.close()
+    def _check_photograph(self) -> None:
         if not self._bytes:
             raise InvalidRequest(NO_IMAGE)
 
-    def _part(self, name: str, filename: str | None, content_type: str | None) -> Part:
-        # The first image is the one, as for the documented service.
-        if name != FIELD or filename is None or self._bytes:
-            return _Passing(name, filename, content_type)
+    def open_file(self, name: str, filename: str, content_type: str) -> FileReceiver | None:
+        """Take the first image, as the documented service does."""
+        if name != FIELD or self._bytes:
+            return None
         if not filename:
             raise InvalidRequest(NO_FILENAME)
-        return _Passing(name, filename, content_type, self._receive)
+        return self
 
-    def _receive(self, piece: bytes) -> None:
+    def take(self, request: pb.ClassifyRequest) -> None:
+        """Take a piece of the photograph, from a typed message."""
+        self.receive(request.image)
+
+    def receive(self, piece: bytes) -> None:
+        """Take a piece of the photograph."""
         self._bytes += len(piece)
         if self._bytes > MAX_BYTES:
             raise RequestTooLarge
         if piece:
             self._pieces.append(bytes(piece))
 
-
-class _Passing(Part):
-    """A field whose content goes on to a receiver, or nowhere."""
-
-    def __init__(
-        self,
-        name: str,
-        filename: str | None,
-        content_type: str | None,
-        receiver: Callable[[bytes], None] | None = None,
-    ) -> None:
-        super().__init__(name, filename, content_type)
-        self._receiver = receiver
-
-    def receive(self, piece: bytes) -> None:
-        """Pass the next piece on."""
-        if self._receiver is not None:
-            self._receiver(piece)
-
     def complete(self) -> None:
-        """Keep nothing."""
+        """Whether there was a photograph shows at the end of the call."""

@@ -35,7 +35,7 @@ class SpeciesApi(ServedApi):
 
     def __init__(self, resources: Resources) -> None:
         settings = resources.settings.species
-        self._decoder = resources.decoder
+        self._pipeline = resources.pipeline
         self._identifier: Loading[SpeciesIdentifier] = Loading(SPECIES.name)
         self._gemini = _gemini(settings, resources.decoder)
         self._service = SpeciesService(self._identifier, self._gemini, docs_served=settings.api_docs)
@@ -68,7 +68,7 @@ class SpeciesApi(ServedApi):
         if {FIGURES, FACES} <= set(loaded):
             people = PeopleFinder(figures=loaded[FIGURES], faces=loaded[FACES])
         # Reads the taxonomy, which takes longer than the event loop may be held.
-        return await asyncio.to_thread(SpeciesIdentifier, loaded[SPECIES.name], self._decoder, people)
+        return await asyncio.to_thread(SpeciesIdentifier, loaded[SPECIES.name], self._pipeline, people)
 
 
 def _gemini(settings: SpeciesSettings, decoder: ImageDecoder) -> GeminiAnalyzer | None:

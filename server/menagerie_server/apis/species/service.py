@@ -9,13 +9,13 @@ from tenacity import retry, retry_if_exception_type, wait_random_exponential
 
 from menagerie.species.v1 import species_pb2 as pb
 from menagerie.species.v1 import species_pb2_grpc
+from menagerie_inference.concurrency import map_unordered
 from menagerie_inference.errors import ImageError, InferenceError, Overloaded
 from menagerie_server.apis.species.converters import species_prediction
 from menagerie_server.apis.species.errors import ERRORS
 from menagerie_server.apis.species.gemini.converters import gemini_response
 from menagerie_server.apis.species.gemini.spool import temp_dir_ready
 from menagerie_server.apis.species.photographs import Photograph
-from menagerie_server.concurrency import as_ready
 from menagerie_server.errors import (
     GeminiKeyMissing,
     InferenceFailed,
@@ -38,7 +38,7 @@ SERVICE = "Atlas Backend"
 API_VERSION = "1.0.0"
 DOCS = "/docs"
 MODEL_VERSION_HEADER = "x-model-version"
-MAX_UNDER_WAY = 16
+MAX_IN_FLIGHT = 16
 """Photographs of one stream that are decoded, wait for the model or are identified, at most."""
 
 INFERENCE_FAILED = "SpeciesNet inference failed. Check server logs for details."
@@ -105,7 +105,7 @@ class SpeciesService(species_pb2_grpc.SpeciesServiceServicer):
         self, request: AsyncIterator[pb.PredictStreamRequest], context: Context
     ) -> AsyncIterator[pb.PredictStreamResponse]:
         """Identify the species on each of any number of photographs, each answered as it is ready."""
-        async for response in as_ready(request, self._predict, limit=MAX_UNDER_WAY):
+        async for response in map_unordered(request, self._predict, limit=MAX_IN_FLIGHT):
             yield response
 
     async def _predict(self, request: pb.PredictStreamRequest) -> pb.PredictStreamResponse:

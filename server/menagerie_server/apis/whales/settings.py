@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import Field
 
 from menagerie_server.api_settings import ApiSettings, Names, Port
 
@@ -18,3 +20,5 @@ class WhalesSettings(ApiSettings):
         f"http://{host}:{port}" for host in ("localhost", "127.0.0.1") for port in (5173, 8080)
     )
     rate_limit_requests: int = 60
+    drift_baseline: Annotated[float, Field(ge=0, le=1)] | None = None
+    """The mean of the gate's scores when all was well; none: no fall from it is ever an alarm."""

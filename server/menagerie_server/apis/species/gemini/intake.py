@@ -15,10 +15,13 @@ from menagerie_server.apis.species.photographs import (
     WRONG_TYPE,
 )
 from menagerie_server.errors import InvalidRequest
+from menagerie_server.uploads import check_text
 
 if TYPE_CHECKING:
+    from menagerie.species.v1 import species_pb2 as pb
     from menagerie_server.apis.species.gemini.spool import Extent, Spool
 
+FILES: Final = "files"
 HEAD_BYTES: Final = 512
 """As many of a file's first bytes as its format is told from."""
 
@@ -38,7 +41,33 @@ class Intake:
     def __init__(self, spool: Spool, *, max_images: int) -> None:
         self._spool = spool
         self._max_images = max_images
+        self._asked = False
         self.images: list[StoredImage] = []
+        self.prompt = self.schema = ""
+        """What typed messages ask; a form has these as texts."""
+
+    def open_file(self, name: str, filename: str, content_type: str) -> IncomingImage | None:
+        """Expect an image of the form; raises as `begin()` does."""
+        # A browser sends a nameless file where its user chose none.
+        return self.begin(filename, content_type) if name == FILES and filename else None
+
+    def take(self, request: pb.GeminiAnalyzeRequest) -> None:
+        """Take a typed message: the first has the question, any may have an image.
+
+        Raises:
+            InvalidRequest: a text is too long, or as `begin()` does.
+        """
+        if not self._asked:
+            check_text("prompt", len(request.prompt.encode()))
+            check_text("schema_json", len(request.schema_json.encode()))
+            self.prompt, self.schema, self._asked = request.prompt, request.schema_json, True
+        if request.HasField("image"):
+            image = request.image
+            check_text("filename", len(image.filename.encode()))
+            # As everywhere over gRPC, a content type is checked only where it is declared.
+            incoming = self.begin(image.filename, image.content_type or "image/jpeg")
+            incoming.receive(image.content)
+            incoming.complete()
 
     def begin(self, filename: str, content_type: str) -> IncomingImage:
         """Expect the next image.

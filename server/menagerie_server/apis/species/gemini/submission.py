@@ -8,23 +8,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from menagerie.species.v1 import species_pb2 as pb
 from menagerie_envoy.apis import SPECIES
-from menagerie_server.apis.species.gemini.form import check_text, form_reader
 from menagerie_server.apis.species.gemini.schema import read_schema
-from menagerie_server.apis.species.photographs import TOO_LARGE
 from menagerie_server.errors import InvalidRequest, MissingField
+from menagerie_server.uploads import UploadStream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from menagerie.type.v1.image_pb2 import Image
+    from menagerie.species.v1 import species_pb2 as pb
     from menagerie_server.apis.species.gemini.intake import Intake, StoredImage
     from menagerie_server.apis.species.gemini.json_object import JsonObject
-    from menagerie_server.uploads import Form, FormReader
+    from menagerie_server.uploads import Form
 
 NO_IMAGES = "At least one image file is required."
-MIXED = "A form and single images cannot be sent in one call."
 
 
 @dataclass(frozen=True)
@@ -42,20 +39,18 @@ async def read_submission(requests: AsyncIterator[pb.GeminiAnalyzeRequest], inta
     """Read a whole call, its images into the intake.
 
     Raises:
-        InvalidRequest: when a part of it is not what the document asks for; as soon as that shows.
-        MissingField: when there is no prompt.
+        InvalidRequest: a part of it is not what the document asks for; as soon as that shows.
+        MissingField: there is no prompt.
     """
-    first = await anext(requests, pb.GeminiAnalyzeRequest())
-    if first.WhichOneof("input") == "upload":
-        form = await _read_form(first, requests, intake)
-        # In a thread, as a schema may be long.
-        return await asyncio.to_thread(
-            _submission, form.text("prompt"), _optional_text(form, "schema_json"), intake
-        )
-    check_text("prompt", len(first.prompt.encode()))
-    check_text("schema_json", len(first.schema_json.encode()))
-    await _read_images(first, requests, intake)
-    return await asyncio.to_thread(_submission, first.prompt, first.schema_json, intake)
+    upload: UploadStream[pb.GeminiAnalyzeRequest] = UploadStream(
+        requests, intake, max_bytes=SPECIES.max_stream_bytes, in_thread=True
+    )
+    await upload.read()
+    prompt, schema = intake.prompt, intake.schema
+    if upload.form is not None:
+        prompt, schema = upload.form.text("prompt"), _optional_text(upload.form, "schema_json")
+    # In a thread, as a schema may be long.
+    return await asyncio.to_thread(_submission, prompt, schema, intake)
 
 
 def _submission(prompt: str, schema: str, intake: Intake) -> Submission:
@@ -71,47 +66,3 @@ def _optional_text(form: Form, name: str) -> str:
     with suppress(MissingField):
         return form.text(name)
     return ""
-
-
-async def _read_form(
-    first: pb.GeminiAnalyzeRequest, others: AsyncIterator[pb.GeminiAnalyzeRequest], intake: Intake
-) -> Form:
-    reader = form_reader(first.upload.content_type, intake)
-    received = await _feed(reader, first, received=0)
-    async for request in others:
-        received = await _feed(reader, request, received=received)
-    return await asyncio.to_thread(reader.close)
-
-
-async def _feed(reader: FormReader, request: pb.GeminiAnalyzeRequest, *, received: int) -> int:
-    if request.WhichOneof("input") != "upload":
-        raise InvalidRequest(MIXED)
-    piece = request.upload.data
-    if received + len(piece) > SPECIES.max_stream_bytes:
-        raise InvalidRequest(TOO_LARGE)
-    await asyncio.to_thread(reader.feed, piece)
-    return received + len(piece)
-
-
-async def _read_images(
-    first: pb.GeminiAnalyzeRequest, others: AsyncIterator[pb.GeminiAnalyzeRequest], intake: Intake
-) -> None:
-    await _take(first, intake)
-    async for request in others:
-        await _take(request, intake)
-
-
-async def _take(request: pb.GeminiAnalyzeRequest, intake: Intake) -> None:
-    match request.WhichOneof("input"):
-        case "image":
-            await asyncio.to_thread(_store, request.image, intake)
-        case "upload":
-            raise InvalidRequest(MIXED)
-
-
-def _store(image: Image, intake: Intake) -> None:
-    check_text("filename", len(image.filename.encode()))
-    # As everywhere over gRPC, a content type is checked only where it is declared.
-    incoming = intake.begin(image.filename, image.content_type or "image/jpeg")
-    incoming.receive(image.content)
-    incoming.complete()

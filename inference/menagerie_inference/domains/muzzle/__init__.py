@@ -1,0 +1,48 @@
+"""Cattle by their muzzles: whether a photograph shows one, its codes, and whether two animals are one."""
+
+from menagerie_inference.domains.muzzle.codes import LEAST_SLOTS, SLOTS, Codes
+from menagerie_inference.domains.muzzle.photographs import check_domain, encode
+from menagerie_inference.domains.muzzle.result import (
+    INVALID_INPUT,
+    MATCH,
+    NO_MATCH,
+    VALID_MUZZLE,
+    Comparison,
+    CriterionResult,
+    Decision,
+    DomainCheck,
+    EncodedImage,
+    Enrollment,
+    Identification,
+    ReferenceVsProbe,
+    Verification,
+)
+from menagerie_inference.domains.muzzle.thresholds import ReviewBand, Thresholds
+from menagerie_inference.domains.muzzle.verification import ReferencesRefused, enroll, identify, verify
+
+__all__ = [
+    "INVALID_INPUT",
+    "LEAST_SLOTS",
+    "MATCH",
+    "NO_MATCH",
+    "SLOTS",
+    "VALID_MUZZLE",
+    "Codes",
+    "Comparison",
+    "CriterionResult",
+    "Decision",
+    "DomainCheck",
+    "EncodedImage",
+    "Enrollment",
+    "Identification",
+    "ReferenceVsProbe",
+    "ReferencesRefused",
+    "ReviewBand",
+    "Thresholds",
+    "Verification",
+    "check_domain",
+    "encode",
+    "enroll",
+    "identify",
+    "verify",
+]
