@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from menagerie_training.species.classification import classify
 from menagerie_training.species.taxonomy import kind_of, write_taxonomy
-from menagerie_training.species.wordnet import read_nouns
+from menagerie_training.species.wordnet import classify, read_nouns
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from menagerie_training.species.classifier_weights import compress
+from menagerie_training.int8_export import compress
 
 if TYPE_CHECKING:
     from pathlib import Path
