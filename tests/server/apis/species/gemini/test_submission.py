@@ -19,7 +19,8 @@ from menagerie_server.apis.species.gemini.schema import default_schema
 from menagerie_server.apis.species.gemini.spool import Spool
 from menagerie_server.apis.species.gemini.submission import read_submission
 from menagerie_server.errors import InvalidRequest, MissingField, RequestTooLarge
-from menagerie_server.uploads import CUT_OFF, MAX_TEXT_BYTES
+from menagerie_server.uploads import MAX_TEXT_BYTES
+from menagerie_server.uploads.form import CUT_OFF
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
@@ -154,11 +155,11 @@ async def test_a_form_without_a_prompt(spool: Spool, form: bytes) -> None:
         ([Request(prompt="p", schema_json=" " * (MAX_TEXT_BYTES + 1))], "Field too long: schema_json"),
         (
             [Request(prompt="p"), Request(upload=HttpBody(data=b"--b"))],
-            "A form and single images cannot be sent in one call.",
+            "A form and typed messages cannot be sent in one call.",
         ),
         (
             [*pieces(b"--b\r\n"), Request(image=Image(content=JPEG))],
-            "A form and single images cannot be sent in one call.",
+            "A form and typed messages cannot be sent in one call.",
         ),
     ],
 )
