@@ -16,7 +16,13 @@ import httpx
 import structlog
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
 
 from menagerie_server.errors import GeminiFailed, GeminiOverloaded
 
@@ -99,7 +105,7 @@ class GeminiClient:
         attempts = AsyncRetrying(
             retry=retry_if_exception_type(GeminiOverloaded),
             stop=stop_after_attempt(self._options.attempts),
-            wait=wait_exponential_jitter(self._options.retry_seconds, jitter=self._options.retry_seconds),
+            wait=wait_exponential(self._options.retry_seconds) + wait_random(max=self._options.retry_seconds),
             reraise=True,
         )
         try:
