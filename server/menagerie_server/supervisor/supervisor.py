@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import menagerie_envoy
 from menagerie_server.supervisor import account, addresses, programs
-from menagerie_server.supervisor.database import embedded_postgres, migrated
+from menagerie_server.supervisor.database import embedded_postgres, migrated, require_readable
 from menagerie_server.supervisor.folders import locked_data_folder, shared_memory_folder, socket_folder
 from menagerie_server.supervisor.readiness import wait_for_all, worker_answering, worker_serving
 from menagerie_server.supervisor.restarting_child import restarting_children
@@ -36,6 +36,8 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     Raises:
         StartError: the server cannot start; every child is stopped again. It may come in an ExceptionGroup.
     """
+    if settings.database_url is not None:
+        require_readable(settings.database_url)
     with locked_data_folder(settings.data_dir, wait_seconds=settings.ready_seconds) as lock:
         addresses.require_free(addresses.addresses(settings))
         asyncio.run(Supervisor(settings, lock).run(announce))
