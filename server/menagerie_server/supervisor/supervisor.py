@@ -10,7 +10,7 @@ import menagerie_envoy
 from menagerie_server.supervisor import account, addresses, programs
 from menagerie_server.supervisor.database import embedded_postgres, migrated, require_readable
 from menagerie_server.supervisor.folders import locked_data_folder, shared_memory_folder, socket_folder
-from menagerie_server.supervisor.readiness import wait_for_all, worker_answering, worker_serving
+from menagerie_server.supervisor.readiness import wait_for_all, worker_answering, worker_ready
 from menagerie_server.supervisor.restarting_child import restarting_children
 from menagerie_server.supervisor.shutdown import ShutdownTimeout, StopSignals, drain
 
@@ -108,5 +108,5 @@ class Supervisor:
             checks[f"the {name} API"] = worker_answering(url)
         for index in range(settings.workers):
             address = addresses.worker_address(settings, index)
-            checks[f"worker {index}"] = worker_serving(f"{address.host}:{address.port}")
+            checks[f"worker {index}"] = worker_ready(f"{address.host}:{address.port}")
         await wait_for_all(checks, limit_seconds=settings.ready_seconds)
