@@ -51,6 +51,3 @@ class Engine(Protocol):
 
     async def load(self, manifest: Manifest) -> Model:
         """Load a model; several may load at once. Raises `ManifestError` and `ModelUnavailable`."""
-
-    def readiness(self) -> Mapping[str, bool]:
-        """Tell of each role whose model was asked for whether it can answer."""
