@@ -178,7 +178,9 @@ def test_a_browser_reads_events(client: httpx.Client) -> None:
     job_id = client.post("/V1/api/classify", files=upload).json()["job_id"]
     with client.stream("GET", f"/V1/api/status/{job_id}/events") as response:
         assert response.headers["content-type"] == "text/event-stream"
-        events = [json.loads(line.removeprefix("data: ")) for line in response.iter_lines() if line]
+        *lines, retry, end, nothing = filter(None, response.iter_lines())
+    assert (retry, end, nothing) == ("retry: 3600000", "event: end", "data: {}")
+    events = [json.loads(line.removeprefix("data: ")) for line in lines]
     assert events[-1]["status"] == "completed"
     assert events[-1].keys() == {
         "status",
