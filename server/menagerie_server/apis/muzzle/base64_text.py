@@ -42,14 +42,15 @@ def decode_base64(body: bytes, start: int, end: int) -> bytes:
         raise NotBase64(DATA_URL)
     decoded, rest, ended = BytesIO(), b"", False
     for piece in _pieces(body, start, end):
-        cleaned = piece.translate(_STANDARD, _WHITE_SPACE)
-        if ended and cleaned:
-            raise NotBase64(BROKEN)
-        text = rest + cleaned
+        text = rest + piece.translate(_STANDARD, _WHITE_SPACE)
         whole = len(text) - len(text) % _QUADRUPLE
+        if ended and text:
+            raise NotBase64(BROKEN)
         decoded.write(_decode(text[:whole]))
-        ended = ended or text.endswith(b"=")
         rest = text[whole:]
+        ended = ended or text[:whole].endswith(b"=")
+    if ended and rest:
+        raise NotBase64(BROKEN)
     decoded.write(_decode(rest + b"=" * (-len(rest) % _QUADRUPLE)))
     return decoded.getvalue()
 
