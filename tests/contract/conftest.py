@@ -8,7 +8,6 @@ import grpc
 import httpx
 import pytest
 import pytest_asyncio
-from tests.support.embedders import write_whole_profile
 from tests.support.folders import open_folder
 from tests.support.server import running_server
 
@@ -26,11 +25,7 @@ IDLE_SECONDS = 3
 def server() -> Iterator[RunningServer]:
     with (
         open_folder() as folder,
-        running_server(
-            folder / "data",
-            MENAGERIE_IDLE_SECONDS=str(IDLE_SECONDS),
-            MENAGERIE_PROFILE=str(write_whole_profile(folder / "models")),
-        ) as server,
+        running_server(folder / "data", MENAGERIE_IDLE_SECONDS=str(IDLE_SECONDS)) as server,
     ):
         yield server
 
