@@ -151,7 +151,7 @@ MUZZLE = Api(
     name="muzzle",
     max_request_bytes=32 * MEBIBYTE,
     max_stream_bytes=32 * MEBIBYTE,
-    replies={413: ErrorReply(422, "The request is too large.")},
+    replies={413: ErrorReply(422, "The request is too large. It may have 32 MB.")},
     rate_limited=frozenset(
         {"Predict", "PredictFile", "Encode", "EncodeFile", "DomainCheck", "DomainCheckFile"}
     ),
