@@ -21,7 +21,7 @@ from menagerie.muzzle.v1 import muzzle_pb2_grpc
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-from tests.support.server import RunningServer
+    from tests.support.server import RunningServer
 
 SLOTS = (60, 62, 64)
 NOT_LOADED = (503, {"detail": "Models not loaded"})
