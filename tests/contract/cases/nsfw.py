@@ -235,7 +235,8 @@ def post(name: str, path: str, body: object, form: Form, *, status: int = 200) -
 
 def urls(name: str, body: object, *addresses: str, status: int = 200) -> Case:
     """Return the case of images to be downloaded."""
-    return Case(name, "POST", "/predict/urls", Expected(status, body), json={"urls": addresses}, pending=False)
+    expected = Expected(status, body)
+    return Case(name, "POST", "/predict/urls", expected, json={"urls": addresses}, pending=False)
 
 
 JPEG, PNG = drawn("image1.jpg", "JPEG"), drawn("image2.png", "PNG")

@@ -140,13 +140,13 @@ class ImageReceiver:
 
     def receive(self, piece: bytes) -> None:
         """Take the next piece of the image that arrives."""
-        self._bytes += len(piece)
-        if self._bytes > self.limits.max_megabytes * MEBIBYTE:
-            raise TotalTooLarge(self.limits.too_large)
         if self._incoming is not None:
             self._incoming.append(piece)
             if self._incoming.too_large and self.limits.refuses_large:
                 raise RequestTooLarge
+        self._bytes += len(piece)
+        if self._bytes > self.limits.max_megabytes * MEBIBYTE:
+            raise TotalTooLarge(self.limits.too_large)
 
     def complete(self) -> None:
         """Take it that this was the last piece."""
