@@ -165,6 +165,9 @@ class ImageStream:
         else:
             if not self._receiver.count:
                 self._failure = MissingField(STREAMING.field)
+        # What arrived together with what is wrong.
+        while self._receiver.arrived:
+            yield self._receiver.arrived.popleft()
         self._complete = True
 
     async def _judge(self, image: ReceivedImage) -> tuple[JudgedImage | str, str]:
