@@ -144,7 +144,9 @@ def test_a_decompression_bomb_is_not_decoded(client: httpx.Client) -> None:
 @pytest.mark.parametrize("format_", ["GIF", "WEBP", "PNG", "AVIF", "TIFF"])
 def test_an_animation_is_as_unsafe_as_its_worst_frame(client: httpx.Client, format_: str) -> None:
     # No two alike: encoders drop a frame that repeats the one before.
-    still, *others = (images.drawing().resize((400, 400 - 20 * place)).resize((400, 400)) for place in range(6))
+    still, *others = (
+        images.drawing().resize((400, 400 - 20 * place)).resize((400, 400)) for place in range(6)
+    )
     with images.opened(PERSON.content) as person:
         others.append(person.convert("RGB").resize((400, 400)))
     content = images.encode(still, format_, save_all=True, append_images=others, duration=50)
