@@ -125,7 +125,8 @@ async def test_counts_wait_while_the_database_cannot_take_them(database: Databas
     await execute(database, "ALTER TABLE away RENAME TO nsfw_totals")
     await statistics.save()
     found = await growth(database, before)
-    assert (found["requests"], found["images"], found["milliseconds"]) == (2, 2, pytest.approx(400))
+    assert (found["requests"], found["images"]) == (2, 2)
+    assert found["milliseconds"] == pytest.approx(400)
 
 
 async def test_the_server_runs_as_long_as_its_oldest_worker(database: Database) -> None:
