@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from menagerie_inference.image import DecodedImage
 
 SOURCE: Final = InputSpec(width=512, height=512, resize="pad")
-"""What faces are cut out of. On portraits that were pasted small into a scene, 1024 px found no more women,
+"""What faces are cut out of. Of portraits pasted small into a scene, 1024 px found at most one woman more,
 and 256 px up to a quarter fewer."""
 
 MAX_FACES: Final = 16
