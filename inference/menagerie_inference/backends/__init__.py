@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
     from menagerie_inference.batching import Outputs
     from menagerie_inference.manifest import Manifest
+
+# ONNX Runtime from 1.32 on sends telemetry to Microsoft. It reads this variable when it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 class Backend(Protocol):
