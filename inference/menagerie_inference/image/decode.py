@@ -38,7 +38,7 @@ _SIDEWAYS: Final = frozenset({5, 6, 7, 8})
 
 @dataclass(frozen=True, eq=False)
 class DecodedImage:
-    """A photo as a model sees it, and the size that it came in.
+    """A photo as a model takes it, and its original size.
 
     `pixels` is read-only uint8 RGB of the model's (height, width, 3); `width` and `height` are the photo's
     own, in px, after its EXIF orientation was applied.
@@ -84,8 +84,11 @@ def decode_opened(image: Image.Image, specs: Sequence[InputSpec]) -> tuple[Decod
 def load(image: Image.Image, min_side: int) -> tuple[Image.Image, int]:
     """Decode an opened image's pixels to RGB, and read its orientation, which `upright()` undoes.
 
-    A JPEG is scaled down while it is decoded, but to no side below `min_side` px. Raises `ImageDamaged`, or
-    `ImageTooLarge` where memory runs out.
+    A JPEG is scaled down while it is decoded, but to no side below `min_side` px.
+
+    Raises:
+        ImageDamaged: the pixels do not decode.
+        ImageTooLarge: memory ran out.
     """
     with decode_errors(image.format):
         image.draft(None, (min_side, min_side))
@@ -95,7 +98,7 @@ def load(image: Image.Image, min_side: int) -> tuple[Image.Image, int]:
 
 
 def upright(image: Image.Image, orientation: int) -> Image.Image:
-    """Turn an image by its EXIF orientation; an orientation that there is not leaves it as it is."""
+    """Rotate an image upright by its EXIF orientation; an invalid orientation is ignored."""
     return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 RESULTS_TOGETHER: Final = 2
-"""For each thread: so many results are given to their callers together, where many more photos wait."""
+"""Under load, as many results for each thread are handed to their callers together."""
 
 
 class DecoderStatistics(NamedTuple):
@@ -34,11 +34,11 @@ class DecoderStatistics(NamedTuple):
 
 
 class ImageDecoder:
-    """Decodes photos in `threads` threads, with at most `max_waiting` photos waiting for one.
+    """Decodes photos in `threads` threads, with at most `max_waiting` photos queued.
 
-    An async context manager, made on its callers' event loop; leaving it waits for the threads. A waiting
-    photo whose caller leaves is forgotten at once, bytes and all. While more photos wait than there are
-    threads, results may wait for each other, as `CompletionQueue` says.
+    An async context manager, made on its callers' event loop; leaving it waits for the threads. A queued
+    photo whose caller leaves is dropped at once, with its bytes. While more photos are queued than there are
+    threads, results are handed over in groups, as `CompletionQueue` says.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class ImageDecoder:
         max_pixels: int = DEFAULT_MAX_PIXELS,
         observe: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """Tell `observe` of each photo for how many seconds it waited; it is called in the photo's thread."""
+        """Call `observe` in each photo's thread, with the seconds that the photo was queued."""
         self.threads = threads
         self._max_waiting = max_waiting
         self._max_pixels = max_pixels
@@ -77,13 +77,16 @@ class ImageDecoder:
         return DecoderStatistics(len(self._waiting), self._running)
 
     async def decode(self, data: bytes, spec: InputSpec, *, deadline: float | None = None) -> DecodedImage:
-        """Decode a photo as `decode()` does, within a `deadline` in the loop's time, in seconds.
+        """Decode a photo as `decode()` does.
 
-        Cancelling frees the place of a photo that still waits; one that a thread has begun is decoded.
+        Cancelling frees the place of a queued photo; one that a thread has begun is decoded.
+
+        Args:
+            deadline: in the loop's time, in seconds.
 
         Raises:
-            ImageError: as `decode()` does.
-            Overloaded: `max_waiting` photos wait already; at once.
+            ImageError: as `decode()`.
+            Overloaded: `max_waiting` photos are queued already.
             DeadlineExceeded: the deadline passed before a thread was free.
             ModelUnavailable: the decoder has been closed.
         """
@@ -103,10 +106,13 @@ class ImageDecoder:
         *,
         deadline: float | None = None,
     ) -> T:
-        """Decode photos one after the other, as `decode_each()` does, then `work` on them in the same thread.
+        """Decode photos one by one, as `decode_each()` does, then call `work` on them in the same thread.
 
-        That is not begun if by then the caller has left or the deadline has passed. Raises what `work` does,
-        besides.
+        `work` is not called if the caller has left or the deadline has passed by then.
+
+        Raises:
+            ImageError, Overloaded, DeadlineExceeded, ModelUnavailable: as `decode()`, besides what `work`
+                raises.
         """
 
         def decode_and_work(turn: DecodeTask[T]) -> T:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 def to_rgb(image: Image.Image) -> Image.Image:
     """Convert a decoded image of any mode to mode RGB.
 
-    Transparent parts are shown on white, as a page would show them. Deep greys are scaled to 8 bits, not
-    clipped: 16-bit ones by their high byte; 32-bit integers and floats, which have no agreed white, from
-    their lowest finite value to their highest.
+    Transparency is composited on white, as on a web page. High bit depths are scaled to 8 bits, not clipped:
+    16-bit images by their high byte; 32-bit integers and floats, which have no agreed white, from their
+    lowest finite value to their highest.
     """
     if image.mode == "RGB":
         return image
@@ -41,7 +41,7 @@ def _grey(values: NDArray[np.generic]) -> Image.Image:
 
 
 def _stretch(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Map the finite values linearly to 0..255; NaN becomes black, infinity the end of its side."""
+    """Map the finite values linearly to 0..255; NaN becomes 0, infinities 0 or 255."""
     finite = values[np.isfinite(values)]
     low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
     if low == high:
