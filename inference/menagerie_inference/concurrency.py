@@ -1,4 +1,4 @@
-"""Maps work over many items, several at a time: in any order, or in theirs."""
+"""Concurrent maps over many items, in any order or in the order of the items."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ class _End:
 def map_unordered(
     items: AsyncIterator[Item], work: Callable[[Item], Awaitable[Result]], *, limit: int
 ) -> AsyncGenerator[Result, None]:
-    """Give the results of working on each item, in the order in which they become ready.
+    """Yield the results of `work` on each item as they become ready.
 
-    At most `limit` items are read and not yet given back, so that neither a fast sender nor a slow reader
-    costs memory. Leaving the iterator cancels the work that runs; so does an item's error, which is raised.
+    At most `limit` items have been read and not yet been yielded, so that neither a fast producer nor a slow
+    consumer costs memory. Closing the iterator cancels the work in progress; so does an item's error, which
+    is raised.
     """
     return _map(items, work, limit=limit, ordered=False)
 
@@ -31,7 +32,7 @@ def map_unordered(
 def in_order(
     items: AsyncIterator[Item], work: Callable[[Item], Awaitable[Result]], *, limit: int
 ) -> AsyncGenerator[Result, None]:
-    """Give the results as `map_unordered()`, but in the order of the items, each as soon as it can be."""
+    """Yield the results as `map_unordered()`, but in the order of the items."""
     return _map(items, work, limit=limit, ordered=True)
 
 
@@ -77,11 +78,10 @@ async def _do(work: Callable[[Item], Awaitable[Result]], item: Item) -> Result:
 async def map_ordered(
     start: Callable[[Item], asyncio.Future[Result]], items: Iterable[Item], *, limit: int
 ) -> AsyncGenerator[Result, None]:
-    """Give the result of the work on each item, in their order, with the work on the next ones under way.
+    """Yield the result of each item in order, while the work on the next ones is in progress.
 
-    `start` begins the work on an item. Never are more than `limit` items under way or waiting to be
-    used. An item's error is raised in its turn, and ends it all; so does closing, and both cancel what
-    is under way.
+    `start` begins the work on an item. At most `limit` items are in progress or waiting to be yielded. An
+    item's error is raised in its turn. It, and closing the iterator, cancel the work in progress.
     """
     under_way: deque[asyncio.Future[Result]] = deque()
     try:

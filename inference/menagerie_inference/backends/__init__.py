@@ -1,4 +1,4 @@
-"""What runs a model: one file for each engine, imported only when a manifest asks for it."""
+"""The backends: one module for each inference engine, imported only when a manifest needs it."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ class Backend(Protocol):
     """Where the model runs: "cpu" or "cuda"."""
 
     def run(self, images: NDArray[np.uint8]) -> Outputs:
-        """Run the model on uint8 RGB images (n, height, width, 3), n >= 1; gives n rows per output.
+        """Run the model on uint8 RGB images (n, height, width, 3), n >= 1; thread-safe.
 
-        It may be called from several threads at once.
+        Returns:
+            The outputs by name, each of n rows.
         """
 
     def close(self) -> None:
@@ -38,12 +39,15 @@ class Backend(Protocol):
 
 
 def load_backend(manifest: Manifest, *, threads: int, usual_batch: int = 8) -> Backend:
-    """Load a manifest's model, to run with `threads` threads of a CPU; it has run once when this returns.
+    """Load a manifest's model and run it once.
 
-    Batches of more than `usual_batch` images give back the memory that they took.
+    Args:
+        threads: how many threads of a CPU share the work of a run.
+        usual_batch: the memory of larger batches is freed after each run.
 
-    Raises `ManifestError` if the backend is unknown or not installed, if the model does not load, and if it
-    is not what its manifest says.
+    Raises:
+        ManifestError: the backend is unknown or not installed, or the model does not load or is not what its
+            manifest says.
     """
     match manifest.backend:
         case "onnx":
@@ -78,7 +82,7 @@ def _load_tensorflow(manifest: Manifest, threads: int) -> Backend:
 
 @contextmanager
 def _needing(extra: str, manifest: Manifest) -> Iterator[None]:
-    """Import a backend: here, as the imports take long, and their packages are extras."""
+    """Import a backend in the block: late, as it takes long, and its package is an extra."""
     try:
         yield
     except ModuleNotFoundError as error:

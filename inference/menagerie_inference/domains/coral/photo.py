@@ -1,4 +1,4 @@
-"""Opens a photograph as a whole, at its full size, to be divided into tiles."""
+"""Opens a photograph at its full size, to be divided into tiles."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ square has, and decoding and encoding hold several whole rows.
 
 
 def open_photo(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Decode a photograph to upright RGB in its full size, and nothing else: no metadata is left on it.
+    """Decode a photograph to upright RGB at its full size, without its metadata.
 
-    Of an animation it takes the first frame. Blocks; Pillow releases the GIL while it works. One copy of the
-    pixels is left; meanwhile there are two of a photograph that is turned, three of a transparent one, and
-    nine of a 32-bit grey one.
+    Of an animation it takes the first frame. Blocks; Pillow releases the GIL while it works. It returns one
+    copy of the pixels; meanwhile there are two of a photograph that is rotated, three of a transparent one,
+    and nine of a 32-bit grey one.
 
     Raises:
         ImageUnreadable: no decoder recognises the bytes.
-        ImageDamaged: they start as an image, and break off or do not decode.
-        ImageTooLarge: the header tells of more than `max_pixels` pixels, or of a side over `MAX_SIDE`; no
-            pixel was decoded.
+        ImageDamaged: they start as an image, and are truncated or do not decode.
+        ImageTooLarge: the header declares more than `max_pixels` pixels, or a side over `MAX_SIDE`; no pixel
+            was decoded.
     """
     with open_image(data, max_pixels=max_pixels) as image:
         _check_sides(image)

@@ -1,4 +1,4 @@
-"""Identifies the species on photos."""
+"""Identifies the species in photos."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 
 class SpeciesIdentifier:
-    """Answers what a photo shows, with models and a pipeline that others may use, too; a `pipeline.Domain`.
+    """Answers what a photo shows, with a shared pipeline and shared models; a `pipeline.Domain`.
 
-    Without a finder of people nobody is found: the classes of ImageNet have no person. Raises `ManifestError`
-    as `SpeciesInterpreter` does.
+    Without a finder of people no people are found: the classes of ImageNet have no person.
+
+    Raises:
+        ManifestError: as `SpeciesInterpreter`.
     """
 
     def __init__(self, model: Model, pipeline: Pipeline, people: PeopleFinder | None = None) -> None:
@@ -33,9 +35,13 @@ class SpeciesIdentifier:
         self._interpreter = SpeciesInterpreter(model.manifest, also=people.version if people else "")
 
     async def identify(self, data: bytes, *, deadline: float | None = None) -> SpeciesResult:
-        """Answer about an encoded photo, within a `deadline` in the loop's time, in seconds.
+        """Answer about an encoded photo.
 
-        Raises what `Pipeline.run()` does, and what a model failed with.
+        Args:
+            deadline: in the loop's time, in seconds.
+
+        Raises:
+            ImageError, Overloaded, DeadlineExceeded: as `Pipeline.run()`. What a model raises passes.
         """
         return await self._pipeline.run(self, (data,), deadline=deadline)
 

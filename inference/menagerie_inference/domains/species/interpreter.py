@@ -24,20 +24,21 @@ if TYPE_CHECKING:
     from menagerie_inference.manifest import Manifest
 
 DETECTED: Final = 0.5
-"""From this probability on, an animal or a vehicle counts as detected: more likely there than not."""
+"""The least probability at which an animal or a vehicle counts as detected: more likely there than not."""
 
 _CATEGORIES: Final = {"animal": "1", "human": "2", "vehicle": "3"}
 
 
 class SpeciesInterpreter:
-    """Knows what the outputs of a species model mean; a pure function of them, and of its manifest.
+    """Interprets the outputs of a species model, as its manifest says; a pure function.
 
-    Raises `ManifestError` as `taxonomy_of()` does, and if the model is not shown the whole photo: boxes would
-    be wrong.
+    Raises:
+        ManifestError: as `taxonomy_of()`, or the model's input is not the whole photo, so that boxes would be
+            wrong.
     """
 
     def __init__(self, manifest: Manifest, *, also: str = "") -> None:
-        """Name the weights that `also` have a part in the answer."""
+        """Take the model's manifest; `also` are the other weights that `model_version` names."""
         if manifest.input.resize != "squash":
             raise ManifestError(f"{manifest.identity}: a species model is shown the whole photo, squashed")
         self._taxonomy = taxonomy_of(manifest)
@@ -54,8 +55,8 @@ class SpeciesInterpreter:
     ) -> SpeciesResult:
         """Answer about one photo.
 
-        `logits` is (outputs,), `activation` the class activation map (rows, columns); `people` were found by
-        others, surest first.
+        `logits` is (outputs,), `activation` the class activation map (rows, columns); `people` are the
+        detected people, the most confident first.
         """
         scores = self._classifier.scores(logits)
         top_classes = self._classifier.top_classes(scores)
