@@ -1,4 +1,4 @@
-"""The worker: the one place where its parts are put together."""
+"""The worker: the composition root of a server process."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
     from menagerie_server.settings import Settings
 
 SERVED: Final[tuple[type[ServedApi], ...]] = (WhalesApi, SpeciesApi, CoralApi)
-"""The APIs that this version serves, each where the profile has its models."""
+"""The APIs that this version serves, each if the profile has its models."""
 
 
 def run_worker(settings: Settings, index: int) -> None:
-    """Serve until SIGTERM, then finish what has been accepted, and return."""
+    """Serve until SIGTERM, then finish the accepted calls, and return."""
     configure_logs(settings.log_level)
     asyncio.run(Worker(settings, index).run())
 
 
 class Worker:
-    """One server process: a gRPC server, the APIs behind it, and the models behind those."""
+    """One server process: a gRPC server, its APIs, and their models."""
 
     def __init__(self, settings: Settings, index: int) -> None:
         self._settings = settings
@@ -75,7 +75,7 @@ class Worker:
         await server.update_health(api)
 
     async def _open(self, stack: AsyncExitStack) -> Resources:
-        """Open what the APIs share; it is closed in the reverse order."""
+        """Open the resources that the APIs share; they are closed in the reverse order."""
         settings, cores = self._settings, self._cores
         if settings.database_url is None:
             raise ValueError("a worker is told of its database by whoever starts it")

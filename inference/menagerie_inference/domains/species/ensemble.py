@@ -66,7 +66,7 @@ def sure_blank(evidence: Evidence) -> Decision | None:
 
 
 def sure_animal(evidence: Evidence) -> Decision | None:
-    """Decide for the class if it is probable, or a little less and an animal is detected; apply the geofence."""
+    """Decide for the class if it is probable, with or without a detection; the geofence may roll it up."""
     best = evidence.classes[0]
     likely = best.score > 0.65 and evidence.detected("animal", above=0.2)
     if best.label_raw in {BLANK, HUMAN, VEHICLE} or not (best.score > 0.8 or likely):

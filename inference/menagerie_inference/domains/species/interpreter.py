@@ -77,7 +77,7 @@ class SpeciesInterpreter:
 
 
 def _detect(scores: Scores, activation: NDArray[np.float32]) -> tuple[Detection, ...]:
-    """Find the animal or the vehicle; the map shows where one is, not how many there are."""
+    """Detect the animal or the vehicle; the map shows where one is, not how many there are."""
     label, conf = max((("animal", scores.animal), ("vehicle", scores.vehicle)), key=lambda one: one[1])
     if conf < DETECTED:
         return ()

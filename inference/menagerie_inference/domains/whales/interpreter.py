@@ -45,7 +45,7 @@ class Sighting:
 
     @property
     def bbox(self) -> tuple[int, int, int, int]:
-        """The animal's box in px: left, top, right, bottom; the whole photograph if there is no map or animal."""
+        """The animal's box in px: left, top, right, bottom; the whole photograph if there is none."""
         if self.activation is None or not self.is_cetacean:
             return (0, 0, self.width, self.height)
         return pixel_box(locate(self.activation), self.width, self.height)

@@ -1,4 +1,4 @@
-"""Files as data URLs (RFC 2397), in pieces as they come."""
+"""Encodes files as data URLs (RFC 2397), streaming."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The job of a photograph: judge its tiles, draw the result, and go on where an earlier attempt stopped."""
+"""Runs a photograph's job: classifies its tiles and draws the result, resuming after an earlier attempt."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from menagerie_server.store.objects import Objects
 
 SAVE_SECONDS: Final = 0.25
-"""How often what is judged is saved: a save takes some milliseconds, and a crash repeats what was not."""
+"""How often results are saved: a save takes some milliseconds, and a crash loses those since the last."""
 PIECE_BYTES: Final = 1024 * 1024
 
 
@@ -43,7 +43,7 @@ class CoralJobRunner:
         self._objects = objects
 
     async def run(self, job: Job, attempt: JobAttempt) -> None:
-        """Make one attempt at a job; `jobs.attempt.Runner` says what it may raise."""
+        """Make one attempt at a job, as `jobs.attempt.Runner` says."""
         try:
             photo = await self._classifier.open(await self._objects.get(job.input))
         except (ImageUnreadable, ImageDamaged, ImageTooLarge) as error:
@@ -78,7 +78,7 @@ class CoralJobRunner:
 
 
 def _given(fields: list[tuple[str, Json]]) -> dict[str, Json]:
-    """Leave out what only a second model gives, where there is none."""
+    """Leave out the fields that only a second model sets, where there is none."""
     return {name: value for name, value in fields if value is not None}
 
 

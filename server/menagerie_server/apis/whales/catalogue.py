@@ -1,4 +1,4 @@
-"""The catalogue: the individuals that the service's users know, and the vectors of their photographs."""
+"""The catalogue: known individuals, and the embeddings of their photographs."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 ID_BYTES: Final = 6
 EF_SEARCH: Final = 100
-"""How many candidates a search keeps (pgvector, `hnsw.ef_search`), and how many photographs it gives."""
+"""The candidate list of a search (pgvector, `hnsw.ef_search`), and how many photographs it returns."""
 
 _LOCK: Final = 0x7768616C6573
-"""The advisory lock under which embedders are registered: "whales"."""
+"""The advisory lock under which embedders are registered: "whales" in ASCII."""
 
 _COLUMNS: Final = sql.SQL("""
 SELECT individual_id, name, species, created, number,
@@ -51,26 +51,26 @@ class Individual:
     species: str
     created: datetime
     number: int
-    """Its place: the oldest has the lowest."""
+    """Its position: the oldest has the lowest."""
     photo_count: int
 
 
 class StoredPhotograph(NamedTuple):
-    """A photograph that lies in the object store, and its vector."""
+    """A photograph in the object store, and its embedding."""
 
     object_name: str
     embedding: NDArray[np.float32]
 
 
 class UndescribedPhotograph(NamedTuple):
-    """A photograph in the object store that has no vector of the embedder at hand."""
+    """A photograph in the object store without an embedding by the current embedder."""
 
     photo_id: int
     object_name: str
 
 
 class Catalogue:
-    """The catalogue in the database; every method raises StoreUnavailable while that is away."""
+    """The catalogue in the database; every method raises StoreUnavailable while that is unavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -78,7 +78,7 @@ class Catalogue:
         self._version_id: int | None = None
 
     def use(self, embedder: Embedder) -> None:
-        """Compare by the vectors of this embedder alone, from now on."""
+        """Search the embeddings of this embedder alone, from now on."""
         self._embedder, self._version_id = embedder, None
 
     async def create(self, name: str, species: str) -> Individual:
@@ -92,7 +92,11 @@ class Catalogue:
                 return await self.get(individual_id)
 
     async def get(self, individual_id: str) -> Individual:
-        """Find an individual. Raises IndividualNotFound."""
+        """Return an individual.
+
+        Raises:
+            IndividualNotFound: the catalogue has no individual of this id.
+        """
         if not _is_id(individual_id):
             raise IndividualNotFound
         async with self._database.connection() as connection:
@@ -106,7 +110,7 @@ class Catalogue:
         """Return at most `size` individuals, the oldest first, and the token of the next page, or "".
 
         Raises:
-            InvalidField: no page has named this token.
+            InvalidField: the token is not one that an earlier page returned.
         """
         after = read_token(token) if token else 0
         query = _COLUMNS + sql.SQL("WHERE number > %s ORDER BY number LIMIT %s")
@@ -116,7 +120,11 @@ class Catalogue:
         return found[:size], page_token(found[size - 1].number) if len(found) > size else ""
 
     async def delete(self, individual_id: str) -> None:
-        """Remove an individual and its vectors. Raises IndividualNotFound."""
+        """Remove an individual and its embeddings.
+
+        Raises:
+            IndividualNotFound: the catalogue has no individual of this id.
+        """
         if not _is_id(individual_id):
             raise IndividualNotFound
         async with self._database.connection() as connection:
@@ -127,7 +135,11 @@ class Catalogue:
             raise IndividualNotFound
 
     async def add_photographs(self, individual_id: str, photographs: Sequence[StoredPhotograph]) -> None:
-        """Add photographs of an individual: all or none. Raises IndividualNotFound."""
+        """Add photographs of an individual: all or none.
+
+        Raises:
+            IndividualNotFound: the catalogue has no individual of this id.
+        """
         version_id = await self._version()
         try:
             async with self._database.transaction() as connection:
@@ -137,7 +149,7 @@ class Catalogue:
             raise IndividualNotFound from error
 
     async def nearest(self, embedding: NDArray[np.float32]) -> list[Match]:
-        """Return the photographs that are nearest to a vector, by the index, the nearest first."""
+        """Return the nearest photographs to an embedding, by an index search, in ascending distance."""
         version_id = await self._version()
         query = _NEAREST.format(
             dimensions=sql.Literal(len(embedding)),
@@ -150,7 +162,7 @@ class Catalogue:
         return [Match(individual_id, species, similarity) for individual_id, species, similarity in rows]
 
     async def needs_reembedding(self, api: str) -> bool:
-        """Tell whether photographs have no vector of the embedder, and no job of the API is under way."""
+        """Return whether photographs lack an embedding by the current embedder, and no job of the API runs."""
         if not await self.undescribed(after=0, limit=1):
             return False
         query = "SELECT NOT EXISTS (SELECT FROM jobs WHERE api = %s AND ended IS NULL)"
@@ -159,7 +171,7 @@ class Catalogue:
         return bool(row and row[0])
 
     async def undescribed(self, *, after: int, limit: int) -> list[UndescribedPhotograph]:
-        """Return photographs without a vector of the embedder, in the order of their ids."""
+        """Return photographs without an embedding by the current embedder, in the order of their ids."""
         version_id = await self._version()
         query = """
         SELECT photo_id, object_name FROM whales_photos p WHERE photo_id > %s AND NOT EXISTS (
@@ -171,7 +183,7 @@ class Catalogue:
         return [UndescribedPhotograph(*row) for row in rows]
 
     async def add_vector(self, photo_id: int, embedding: NDArray[np.float32]) -> None:
-        """Add the embedder's vector of a photograph; one that is gone by now, or has one, is left alone."""
+        """Add an embedding of a photograph; one that was removed, or has one already, is left alone."""
         query = """
         INSERT INTO whales_embeddings (photo_id, version_id, embedding) VALUES (%s, %s, %s::halfvec)
         ON CONFLICT DO NOTHING
@@ -182,7 +194,7 @@ class Catalogue:
                 await connection.execute(query, [photo_id, version_id, _text(embedding)])
 
     async def _version(self) -> int:
-        """Return the number of the embedder at hand; the first time, register it and make its index."""
+        """Return the number of the current embedder; register it and create its index if it is new."""
         if self._version_id is None:
             if self._embedder is None:
                 raise RuntimeError("the catalogue has no embedder yet")
@@ -253,13 +265,17 @@ def _text(vector: Iterable[float]) -> str:
 
 
 def page_token(number: int) -> str:
-    """Return the token of the page behind the individual of this number."""
+    """Return the token of the page after the individual of this number."""
     packed = struct.pack(">Q", number)
     return urlsafe_b64encode(packed + _check(packed)).decode()
 
 
 def read_token(token: str) -> int:
-    """Return the number that a page's token tells. Raises InvalidField for what no page has named."""
+    """Return the number in a page's token.
+
+    Raises:
+        InvalidField: it is not a token of `page_token`.
+    """
     try:
         data = urlsafe_b64decode(token.encode("ascii"))
         (number,) = struct.unpack(">Q", data[:8])
@@ -274,5 +290,5 @@ UNKNOWN_PAGE: Final = "page_token is not one that a page named."
 
 
 def _check(packed: bytes) -> bytes:
-    """Return some bytes that tell a token from any other text."""
+    """Return a checksum that distinguishes a token from any other text."""
     return hashlib.blake2s(packed, digest_size=4, person=b"whales").digest()

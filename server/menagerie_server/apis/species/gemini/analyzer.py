@@ -1,4 +1,4 @@
-"""Asks Gemini about an upload, from its first byte to the grouped answers."""
+"""Handles a Gemini upload, from its first byte to the grouped answers."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from menagerie_server.uploads import Spool
 
 MAX_UPLOADS: Final = 16
-"""Uploads of one worker that arrive or are asked about at once; each may hold 80 MB of the disk."""
+"""The most uploads of one worker in progress; each may hold 80 MB of disk."""
 UPLOAD_SECONDS: Final = 300.0
 """How long an upload may take to arrive."""
 MAX_ASKED: Final = 4
-"""Questions about one upload that are with Gemini at once."""
+"""The most concurrent requests to Gemini for one upload."""
 NAMELESS: Final = "upload"
 
 # Small, so that a JPEG is decoded at an eighth of its size: it only has to be seen to decode.
@@ -58,10 +58,10 @@ class GeminiAnalyzer:
         """Read an upload, ask Gemini about each of its images, and group them by the answers.
 
         Raises:
-            InvalidRequest: the upload is not what the document asks for.
+            InvalidRequest: the upload does not match the document.
             MissingField: it has no prompt.
-            RequestTooLarge: an image is, or all of it.
-            Overloaded: too many uploads are under way.
+            RequestTooLarge: an image, or the upload, is too large.
+            Overloaded: too many uploads are in progress.
             GeminiOverloaded, GeminiFailed: an image got no answer.
         """
         async with self._spool() as spool:
