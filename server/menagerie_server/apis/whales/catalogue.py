@@ -162,7 +162,7 @@ class Catalogue:
         return [Match(individual_id, species, similarity) for individual_id, species, similarity in rows]
 
     async def needs_reembedding(self, api: str) -> bool:
-        """Return whether photographs lack an embedding by the current embedder, and no job of the API runs."""
+        """Return whether photographs lack an embedding by the current embedder, and no job runs."""
         if not await self.undescribed(after=0, limit=1):
             return False
         query = "SELECT NOT EXISTS (SELECT FROM jobs WHERE api = %s AND ended IS NULL)"
