@@ -136,18 +136,15 @@ class Pipeline:
     async def run(
         self, domain: Domain[T], photographs: Sequence[bytes], *, deadline: float | None = None
     ) -> T:
-        """Answer about the photographs of one call.
+        """Answer about the photographs of one call, within a `deadline` in the loop's time, in seconds.
 
         While there are fewer calls than cores, decoding and models are spread over the cores; a call that
         finds all of them busy is decoded and answered in one thread. Models that batch, as on a GPU, always
         get the runs of all callers.
 
-        Args:
-            deadline: in the loop's time, in seconds.
-
         Raises:
             ImageError: a photograph cannot be used, as `ImageDecoder.decode()` says.
-            Overloaded: too many photographs, or images for a model, are queued.
+            Overloaded: too many photographs, or images for a model, wait already.
             DeadlineExceeded: the deadline passed before a thread or a model was free.
         """
         self._calls += 1

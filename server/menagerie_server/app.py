@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from menagerie_server.settings import Settings
 
 SERVED: Final[tuple[type[ServedApi], ...]] = (WhalesApi, SpeciesApi, CoralApi)
-"""The APIs that this version serves, each if the profile has its models."""
+"""The APIs that this version serves, each where the profile has its models."""
 
 
 def run_worker(settings: Settings, index: int) -> None:

@@ -52,7 +52,7 @@ class Models:
         return sorted(role for role, status in self._statuses.items() if status.state is State.FAILED)
 
     def fills(self, roles: Iterable[str]) -> bool:
-        """Return whether the profile has a model for any of these roles."""
+        """Tell whether the profile has a model for any of these roles."""
         return any(role in self._statuses for role in roles)
 
     def status(self, role: str) -> RoleStatus:

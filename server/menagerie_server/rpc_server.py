@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from menagerie_server.settings import Settings
 
 MESSAGE_OVERHEAD: Final = 64 * 1024
-"""The most bytes of a message beside the largest body that Envoy accepts."""
+"""What a message may hold beside the largest body that Envoy lets through."""
 MAX_METADATA_BYTES: Final = 256 * 1024
 """More than the headers that Envoy accepts: 60 KiB, of which it may repeat some."""
 

@@ -81,9 +81,9 @@ class Settings(BaseSettings):
     envoy_threads: PositiveInt = Field(default_factory=lambda: max(1, (os.cpu_count() or 1) // 4))
     """Envoy passes on some thousand calls a second in one thread; models need the other cores."""
     max_calls_per_caller: PositiveInt = 2048
-    """Calls of one address that a worker runs, or reads the body of, at once."""
+    """How many calls of one address a worker runs, or waits for the rest of, at once."""
     max_connections: PositiveInt = 10_000
-    """Connections to all listeners together; one more is closed at once."""
+    """How many connections callers may hold, to all listeners together; one more is closed at once."""
     idle_seconds: PositiveFloat = 60.0
     """How long a request or a stream may stand still before Envoy ends it."""
     request_seconds: PositiveFloat = 3600.0

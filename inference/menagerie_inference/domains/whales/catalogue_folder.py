@@ -1,12 +1,12 @@
-"""A catalogue of individuals as a folder: a list of them, and a folder of photographs for each.
+"""A catalogue as people keep it who identify animals by photographs: a folder for each, and a list of them.
 
     catalogue/
         individuals.csv
         a6e325d8e924/0001.jpg, 0002.png, ...
 
 individuals.csv is in UTF-8 and has the columns individual_id, name and species. What we write can be read
-again; what we read need not be ours. Instead of individual_id its rows may have a column folder. A folder
-without a row is an individual of the folder's name; without a list all folders are such.
+again; what we read need not be ours. Instead of individual_id its rows may have a column folder; a folder
+that has no row is an individual that is called as the folder is; and without a list all folders are such.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ LIST: Final = "individuals.csv"
 COLUMNS: Final = ("individual_id", "name", "species")
 
 MOST_CHARACTERS: Final = 200
-"""The longest name, and species, as in the API."""
+"""Of a name, and of a species, as the API has it."""
 
 _ID: Final = re.compile(r"[0-9a-f]{12}")
 _SUFFIXES: Final = {"jpeg": ".jpg", "tiff": ".tif"}
 
 
 class CatalogueUnreadable(InferenceError):
-    """Raised when a folder is no catalogue; the text says what is wrong, and where."""
+    """Raised when a folder is no catalogue; says what is wrong, and where."""
 
 
 @dataclass(frozen=True)
@@ -44,24 +44,23 @@ class CataloguedIndividual:
     """An individual of a catalogue, and its photographs, in the order of their names."""
 
     individual_id: str
-    """12 hexadecimal digits; "" if the catalogue's own id has another form, and a new one is to be given."""
+    """12 hexadecimal digits; "" where the catalogue's own id is none, and a new one is to be given."""
 
     name: str
     species: str
-    """"" if it is not known."""
+    """"" where it is not known."""
 
     photographs: tuple[Path, ...] = ()
 
 
 def read_catalogue(folder: Path) -> tuple[CataloguedIndividual, ...]:
-    """Read a catalogue: the individuals of the list in its order, then the folders without a row, by name.
+    """Read a catalogue: those of the list in its order, then the folders without a row, by name.
 
     No photograph is opened. Links out of the folder are not followed.
 
-    Raises:
-        CatalogueUnreadable: there is no such folder, the list has no column for ids or is in another
-            encoding, names an individual twice or a folder that lies elsewhere, or a name or a species is
-            longer than `MOST_CHARACTERS`.
+    Raises `CatalogueUnreadable` for no such folder, a list without a column for ids or in another encoding,
+    an individual twice, a name or a species of more than `MOST_CHARACTERS`, and a row whose folder would lie
+    elsewhere.
     """
     if not folder.is_dir():
         raise CatalogueUnreadable(f"{folder} is no folder")
@@ -72,9 +71,9 @@ def read_catalogue(folder: Path) -> tuple[CataloguedIndividual, ...]:
 
 
 def write_list(individuals: Iterable[CataloguedIndividual]) -> str:
-    """Return the content of individuals.csv (RFC 4180).
+    """Give the content of individuals.csv, as RFC 4180 has it.
 
-    A name that a spreadsheet would take for a formula is written as it is, and so is read as the same.
+    A name that a spreadsheet would take for a formula is written as it is, and so comes back the same.
     """
     text = io.StringIO()
     writer = csv.writer(text)
@@ -95,9 +94,7 @@ def write_catalogue(
 ) -> None:
     """Write a catalogue into an empty or a new folder; `photographs` are by individual_id.
 
-    Raises:
-        FileExistsError: the folder is not empty.
-        ValueError: an individual has no valid id.
+    Raises `FileExistsError` if something is there, and `ValueError` for an individual without a proper id.
     """
     for one in individuals:
         if not _ID.fullmatch(one.individual_id):
@@ -172,5 +169,5 @@ def _is_photograph(path: Path) -> bool:
 
 
 def _is_hidden(path: Path) -> bool:
-    """Return whether a path is a link, or one of what systems keep in folders: .git, ._x.jpg, __MACOSX."""
+    """Tell links, which may lead anywhere, and what systems keep in folders: .git, ._x.jpg, __MACOSX."""
     return path.is_symlink() or path.name.startswith(".") or path.name == "__MACOSX"

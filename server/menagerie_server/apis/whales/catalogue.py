@@ -1,4 +1,4 @@
-"""The catalogue: known individuals, and the embeddings of their photographs."""
+"""The catalogue: the individuals that the service's users know, and the vectors of their photographs."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 ID_BYTES: Final = 6
 EF_SEARCH: Final = 100
-"""The candidate list of a search (pgvector, `hnsw.ef_search`), and how many photographs it returns."""
+"""How many candidates a search keeps (pgvector, `hnsw.ef_search`), and how many photographs it gives."""
 
 _LOCK: Final = 0x7768616C6573
-"""The advisory lock under which embedders are registered: "whales" in ASCII."""
+"""The advisory lock under which embedders are registered: "whales"."""
 
 _COLUMNS: Final = sql.SQL("""
 SELECT individual_id, name, species, created, number,
@@ -51,26 +51,26 @@ class Individual:
     species: str
     created: datetime
     number: int
-    """Its position: the oldest has the lowest."""
+    """Its place: the oldest has the lowest."""
     photo_count: int
 
 
 class StoredPhotograph(NamedTuple):
-    """A photograph in the object store, and its embedding."""
+    """A photograph that lies in the object store, and its vector."""
 
     object_name: str
     embedding: NDArray[np.float32]
 
 
 class UndescribedPhotograph(NamedTuple):
-    """A photograph in the object store without an embedding by the current embedder."""
+    """A photograph in the object store that has no vector of the embedder at hand."""
 
     photo_id: int
     object_name: str
 
 
 class Catalogue:
-    """The catalogue in the database; every method raises StoreUnavailable while that is unavailable."""
+    """The catalogue in the database; every method raises StoreUnavailable while that is away."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -78,7 +78,7 @@ class Catalogue:
         self._version_id: int | None = None
 
     def use(self, embedder: Embedder) -> None:
-        """Search the embeddings of this embedder alone, from now on."""
+        """Compare by the vectors of this embedder alone, from now on."""
         self._embedder, self._version_id = embedder, None
 
     async def create(self, name: str, species: str) -> Individual:
@@ -92,11 +92,7 @@ class Catalogue:
                 return await self.get(individual_id)
 
     async def get(self, individual_id: str) -> Individual:
-        """Return an individual.
-
-        Raises:
-            IndividualNotFound: the catalogue has no individual of this id.
-        """
+        """Find an individual. Raises IndividualNotFound."""
         if not _is_id(individual_id):
             raise IndividualNotFound
         async with self._database.connection() as connection:
@@ -110,7 +106,7 @@ class Catalogue:
         """Return at most `size` individuals, the oldest first, and the token of the next page, or "".
 
         Raises:
-            InvalidField: the token is not one that an earlier page returned.
+            InvalidField: no page has named this token.
         """
         after = read_token(token) if token else 0
         query = _COLUMNS + sql.SQL("WHERE number > %s ORDER BY number LIMIT %s")
@@ -120,11 +116,7 @@ class Catalogue:
         return found[:size], page_token(found[size - 1].number) if len(found) > size else ""
 
     async def delete(self, individual_id: str) -> None:
-        """Remove an individual and its embeddings.
-
-        Raises:
-            IndividualNotFound: the catalogue has no individual of this id.
-        """
+        """Remove an individual and its vectors. Raises IndividualNotFound."""
         if not _is_id(individual_id):
             raise IndividualNotFound
         async with self._database.connection() as connection:
@@ -135,11 +127,7 @@ class Catalogue:
             raise IndividualNotFound
 
     async def add_photographs(self, individual_id: str, photographs: Sequence[StoredPhotograph]) -> None:
-        """Add photographs of an individual: all or none.
-
-        Raises:
-            IndividualNotFound: the catalogue has no individual of this id.
-        """
+        """Add photographs of an individual: all or none. Raises IndividualNotFound."""
         version_id = await self._version()
         try:
             async with self._database.transaction() as connection:
@@ -149,7 +137,7 @@ class Catalogue:
             raise IndividualNotFound from error
 
     async def nearest(self, embedding: NDArray[np.float32]) -> list[Match]:
-        """Return the nearest photographs to an embedding, by an index search, in ascending distance."""
+        """Return the photographs that are nearest to a vector, by the index, the nearest first."""
         version_id = await self._version()
         query = _NEAREST.format(
             dimensions=sql.Literal(len(embedding)),
@@ -162,7 +150,7 @@ class Catalogue:
         return [Match(individual_id, species, similarity) for individual_id, species, similarity in rows]
 
     async def needs_reembedding(self, api: str) -> bool:
-        """Return whether photographs lack an embedding by the current embedder, and no job runs."""
+        """Tell whether photographs have no vector of the embedder, and no job of the API is under way."""
         if not await self.undescribed(after=0, limit=1):
             return False
         query = "SELECT NOT EXISTS (SELECT FROM jobs WHERE api = %s AND ended IS NULL)"
@@ -171,7 +159,7 @@ class Catalogue:
         return bool(row and row[0])
 
     async def undescribed(self, *, after: int, limit: int) -> list[UndescribedPhotograph]:
-        """Return photographs without an embedding by the current embedder, in the order of their ids."""
+        """Return photographs without a vector of the embedder, in the order of their ids."""
         version_id = await self._version()
         query = """
         SELECT photo_id, object_name FROM whales_photos p WHERE photo_id > %s AND NOT EXISTS (
@@ -183,7 +171,7 @@ class Catalogue:
         return [UndescribedPhotograph(*row) for row in rows]
 
     async def add_vector(self, photo_id: int, embedding: NDArray[np.float32]) -> None:
-        """Add an embedding of a photograph; one that was removed, or has one already, is left alone."""
+        """Add the embedder's vector of a photograph; one that is gone by now, or has one, is left alone."""
         query = """
         INSERT INTO whales_embeddings (photo_id, version_id, embedding) VALUES (%s, %s, %s::halfvec)
         ON CONFLICT DO NOTHING
@@ -194,7 +182,7 @@ class Catalogue:
                 await connection.execute(query, [photo_id, version_id, _text(embedding)])
 
     async def _version(self) -> int:
-        """Return the number of the current embedder; register it and create its index if it is new."""
+        """Return the number of the embedder at hand; the first time, register it and make its index."""
         if self._version_id is None:
             if self._embedder is None:
                 raise RuntimeError("the catalogue has no embedder yet")
@@ -265,17 +253,13 @@ def _text(vector: Iterable[float]) -> str:
 
 
 def page_token(number: int) -> str:
-    """Return the token of the page after the individual of this number."""
+    """Return the token of the page behind the individual of this number."""
     packed = struct.pack(">Q", number)
     return urlsafe_b64encode(packed + _check(packed)).decode()
 
 
 def read_token(token: str) -> int:
-    """Return the number in a page's token.
-
-    Raises:
-        InvalidField: it is not a token of `page_token`.
-    """
+    """Return the number that a page's token tells. Raises InvalidField for what no page has named."""
     try:
         data = urlsafe_b64decode(token.encode("ascii"))
         (number,) = struct.unpack(">Q", data[:8])
@@ -290,5 +274,5 @@ UNKNOWN_PAGE: Final = "page_token is not one that a page named."
 
 
 def _check(packed: bytes) -> bytes:
-    """Return a checksum that distinguishes a token from any other text."""
+    """Return some bytes that tell a token from any other text."""
     return hashlib.blake2s(packed, digest_size=4, person=b"whales").digest()

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from menagerie_server.store.objects import Objects
 
 FOLDER: Final = "whales"
-"""The folder of the object store with the catalogue's photographs, which has one for each individual."""
+"""Where the object store keeps the photographs of the catalogue: a folder for each individual."""
 MODEL_VERSION_HEADER: Final = "x-model-version"
 TOTAL_COUNT_HEADER: Final = "x-total-count"
 MOST_CHARACTERS: Final = 200
