@@ -153,7 +153,7 @@ def _damage(error: type[ArchiveError]) -> Iterator[None]:
     except _DAMAGE as damage:
         raise error(str(damage)) from damage
     except OSError as failure:
-        if failure.errno != errno.EINVAL:  # a place before the file's start, which only a directory tells of
+        if failure.errno != errno.EINVAL:  # a negative offset, from a damaged directory
             raise
         raise error(str(failure)) from failure
 

@@ -63,7 +63,7 @@ async def _map(
         left = [task for task in (reading, *working) if task is not None]
         for task in left:
             task.cancel()
-        # Seen, so that asyncio does not report the error of one that failed beside the one that is raised.
+        # Retrieved, so that asyncio does not log the errors of the others beside the one that is raised.
         await asyncio.gather(*left, return_exceptions=True)
 
 
@@ -94,4 +94,4 @@ async def map_ordered(
     finally:
         for work in under_way:
             if not work.cancel() and not work.cancelled():
-                work.exception()  # seen: asyncio would report it as never retrieved
+                work.exception()  # retrieved: asyncio would log it otherwise

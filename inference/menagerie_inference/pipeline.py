@@ -176,7 +176,7 @@ class _Answer(Generic[T]):
 
 def _advance(inference: Inference[T], results: Sequence[RunResult] | None) -> Sequence[ModelRun] | _Answer[T]:
     try:
-        # The first step is sent nothing.
+        # A generator that has not started takes no values.
         return next(inference) if results is None else inference.send(results)
     except StopIteration as end:
         return _Answer(end.value)

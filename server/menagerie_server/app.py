@@ -62,11 +62,11 @@ class Worker:
                 await stack.enter_async_context(api)
             server = RpcServer(self._settings, self._index, served, models)
             await stack.enter_async_context(server)
-            # Watchers of jobs would stay: they are sent away first.
+            # Watches would outlast the drain: they are ended first.
             stack.callback(resources.jobs.begin_shutdown)
             await asyncio.gather(*(self._load(api, models, server) for api in served))
             resources.jobs.work()
-            # What is there now stays until the end: the garbage collector need not look at it again.
+            # What exists now stays until the end: the garbage collector need not traverse it again.
             gc.freeze()
             await stopped.wait()
 

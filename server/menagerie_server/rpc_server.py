@@ -61,7 +61,7 @@ class RpcServer:
         server.add_insecure_port(f"{self._settings.grpc_host}:{self._port}")
         await server.start()
         self._stack.push_async_callback(server.stop, self._settings.drain_seconds)
-        # Health checks are told first.
+        # Health checks fail first.
         self._stack.push_async_callback(self._health.enter_graceful_shutdown)
         _log.info("serving", port=self._port)
         return self

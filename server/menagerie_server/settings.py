@@ -131,7 +131,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_tls(self) -> Self:
-        # One alone would leave every listener in the clear, and nobody would be told.
+        # One alone would silently leave every listener without TLS.
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key are set together")
         return self

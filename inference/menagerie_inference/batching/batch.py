@@ -31,9 +31,7 @@ def run_together(run: Run, requests: Sequence[NDArray[np.uint8]]) -> list[Output
     images = requests[0] if len(requests) == 1 else np.concatenate(requests)
     try:
         outputs = run(images)
-    except (
-        StopIteration
-    ) as error:  # no future can carry it (PEP 479's reason): its caller would wait for ever
+    except StopIteration as error:  # a future cannot carry it (PEP 479): its caller would wait for ever
         raise ModelFailed("the model raised StopIteration") from error
     _check_rows(outputs, len(images))
     return _split(outputs, [len(request) for request in requests])

@@ -105,7 +105,7 @@ class Batcher:
             if item.result.cancel() or item.result.cancelled():
                 self._queue.remove(item)
             else:
-                item.result.exception()  # seen: asyncio would report a later part's as never retrieved
+                item.result.exception()  # retrieved: asyncio would log a later part's otherwise
 
     def _close(self) -> None:
         self._open = False

@@ -114,7 +114,7 @@ class LocalEngine:
             ManifestError: as `load_backend()`.
             ModelUnavailable: the engine is closed.
         """
-        # A thread for each run: two runs side by side beat one run on two cores.
+        # A thread for each run: two concurrent runs beat one run on two cores.
         backend = await asyncio.to_thread(load_backend, manifest, threads=1)
         if not self._open:
             backend.close()

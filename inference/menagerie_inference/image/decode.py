@@ -103,7 +103,7 @@ def upright(image: Image.Image, orientation: int) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> int:
-    # Damaged metadata does not spoil whole pixels: such a photo counts as upright.
+    # Damaged metadata does not damage the pixels: such a photo counts as upright.
     with suppress(*DECODE_ERRORS):
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     return 1

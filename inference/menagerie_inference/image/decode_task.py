@@ -48,7 +48,7 @@ class DecodeTask(Generic[T]):
         try:
             return partial(self._settle, self.answer.set_result, self._work(self))
         except StopIteration as error:
-            # No future takes it: it would end the coroutine that waits.
+            # A future cannot carry StopIteration.
             return partial(self._settle, self.answer.set_exception, RuntimeError(repr(error)))
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's
             return partial(self._settle, self.answer.set_exception, error)

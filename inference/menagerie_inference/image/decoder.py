@@ -154,7 +154,7 @@ class ImageDecoder:
         while turn is not None:
             tell, patient = turn.run(), turn.can_wait(LONGEST_WAIT)
             turn = self._next()
-            # With fewer waiting, a thread would have to wait for the callers whose results wait.
+            # With fewer queued, threads would run out of work while results are held back.
             saturated = turn is not None and len(self._waiting) > self.threads
             self._completions.put(tell, may_wait=patient and saturated)
 

@@ -61,7 +61,7 @@ class SpeciesInterpreter:
         scores = self._classifier.scores(logits)
         top_classes = self._classifier.top_classes(scores)
         humans = [Detection(_CATEGORIES["human"], "human", one.conf, one.bbox) for one in people]
-        # Who is on a photograph matters more than how sure the classifier is of the animal beside them.
+        # People on a photograph matter more than the classifier's confidence in the animal beside them.
         found = (*humans, *_detect(scores, activation))
         decision = decide(Evidence(top_classes, next(iter(found), None), self._taxonomy))
         detections = tuple(sorted(found, key=lambda detection: -detection.conf))

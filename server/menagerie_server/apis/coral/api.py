@@ -46,7 +46,7 @@ class CoralApi(ServedApi):
         await self._classifier.load(self._load(models))
 
     async def _load(self, models: Models) -> CoralClassifier:
-        # A profile's second model changes labels: without it the answers would be another profile's.
+        # The second model changes labels: serving without it would change the answers silently.
         second = [SECONDARY_ROLE] if models.fills([SECONDARY_ROLE]) else []
         loaded = await models.load(CORAL.name, *second)
         resources = self._resources

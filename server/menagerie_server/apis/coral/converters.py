@@ -18,7 +18,7 @@ Status = TypeVar("Status", pb.GetStatusResponse, pb.WatchStatusResponse)
 def job_status(job: Job, response: type[Status]) -> Status:
     """Return a job's progress; what is not known yet is unset, and zeros are set."""
     status = response(
-        # A job that was handed back is on its way, whoever takes it up again.
+        # A requeued job has begun, whichever attempt continues it.
         status=PROCESSING if job.total and not job.has_ended else job.state,
         completed_chunks=job.completed,
         total_chunks=job.total,

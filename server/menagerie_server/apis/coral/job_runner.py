@@ -73,7 +73,7 @@ class CoralJobRunner:
             await self._classifier.draw(photo, chunks, file)
             file.seek(0)
             await self._objects.put(name, _pieces(file))
-            # The disk takes milliseconds to take back tens of megabytes.
+            # Freeing tens of megabytes takes milliseconds.
             await asyncio.to_thread(file.close)
 
 

@@ -24,7 +24,7 @@ async def serialised(message: Message, field: str, pieces: AsyncIterable[bytes])
     value = [piece async for piece in pieces]
     tag = _varint(message.DESCRIPTOR.fields_by_name[field].number << 3 | LENGTH_DELIMITED)
     head = message.SerializeToString() + tag + _varint(sum(map(len, value)))
-    # In a thread, and as a join, which lets other threads run.
+    # In a thread, and by a join, which releases the GIL.
     return await asyncio.to_thread(b"".join, [head, *value])
 
 

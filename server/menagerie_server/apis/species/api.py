@@ -67,7 +67,7 @@ class SpeciesApi(ServedApi):
         people = None
         if {FIGURES, FACES} <= set(loaded):
             people = PeopleFinder(figures=loaded[FIGURES], faces=loaded[FACES])
-        # Reads the taxonomy, which takes longer than the event loop may be held.
+        # Reads the taxonomy, which would block the event loop for too long.
         return await asyncio.to_thread(SpeciesIdentifier, loaded[SPECIES.name], self._pipeline, people)
 
 

@@ -110,7 +110,7 @@ class Batch:
         """Yield a row for each image of an archive; each is decompressed when its turn comes."""
 
         async def read(entry: ImageEntry) -> bytes:
-            # An archive is one thread's at a time.
+            # An archive is not thread-safe.
             async with self._reading:
                 return await asyncio.to_thread(archive.read, entry)
 

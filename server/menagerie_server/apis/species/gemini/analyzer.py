@@ -67,7 +67,7 @@ class GeminiAnalyzer:
         async with self._spool() as spool:
             submission = await self._read(requests, spool)
             answers = await self._answers_in_time(submission)
-        # In a thread, as nobody knows how long Gemini's answers are.
+        # In a thread, as Gemini's answers may be long.
         return await asyncio.to_thread(analyse, submission, answers, self._options.model)
 
     @asynccontextmanager
@@ -120,7 +120,7 @@ class GeminiAnalyzer:
             async with asyncio.TaskGroup() as group:
                 asked = [group.create_task(ask(question)) for question in _questions(submission)]
         except ExceptionGroup as errors:
-            # One image without an answer is enough; the other questions have been taken back.
+            # The first failure ends the upload; the task group has cancelled the other requests.
             raise errors.exceptions[0] from None
         return [task.result() for task in asked]
 

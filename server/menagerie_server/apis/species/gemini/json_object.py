@@ -63,7 +63,7 @@ def _is_shallow(value: JsonValue, levels: int) -> bool:
 
 def _check_values(value: JsonObject) -> None:
     try:
-        # Infinity, which 1e999 is read as, and halves of surrogate pairs do not come through this.
+        # This fails for infinity, which 1e999 is parsed as, and for lone surrogates.
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     except ValueError as error:
         raise NotAnObject("a value that cannot be written") from error
