@@ -65,7 +65,7 @@ def plain_loop_over_tiles(photo: bytes, *, threads: int) -> Limit:
     """Cut the tiles of a decoded photograph and run the coral model in this many threads."""
     manifest = Registry.for_profile(EMBEDDED).manifest_for("coral")
     backend = load_backend(manifest, threads=1)
-    opened = open_photo(photo, max_pixels=LARGEST)
+    opened = open_photo(photo, max_pixels=LARGEST).image
     grid = Grid(opened.width, opened.height)
 
     def step(position: int) -> None:

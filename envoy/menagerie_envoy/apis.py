@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from menagerie.openapi.v1.annotations_pb2 import Document, Operation
 
-EVENT_STREAM = "text/event-stream"
-
 HEALTH = frozenset({"GetHealth", "GetInfo", "GetReadiness"})
 """What probes and balancers ask, on any API."""
 
@@ -55,7 +53,7 @@ class Api:
     """One documented API: the gRPC service behind it, and what its document says about its edge.
 
     The service is `menagerie.<name>.v1.<Name>Service`. What its proto says in its options (which methods take
-    a key, which stream server-sent events, under which key an error has its text) is read from there.
+    a key, under which key an error has its text) is read from there.
     """
 
     name: str
@@ -98,13 +96,6 @@ class Api:
     def error_key(self) -> str:
         """The key of the text in an error's JSON object."""
         return self._document.error_key or "detail"
-
-    @cached_property
-    def server_sent_events(self) -> frozenset[str]:
-        """The methods whose stream a browser reads as events."""
-        return frozenset(
-            method.name for method in self.descriptor.methods if _operation(method).media_type == EVENT_STREAM
-        )
 
     @cached_property
     def keyless(self) -> frozenset[str]:
@@ -160,7 +151,7 @@ MUZZLE = Api(
     name="muzzle",
     max_request_bytes=32 * MEBIBYTE,
     max_stream_bytes=32 * MEBIBYTE,
-    replies={413: ErrorReply(422, "The request is too large.")},
+    replies={413: ErrorReply(422, "The request is too large. It may have 32 MB.")},
     rate_limited=frozenset(
         {"Predict", "PredictFile", "Encode", "EncodeFile", "DomainCheck", "DomainCheckFile"}
     ),

@@ -26,6 +26,9 @@ class InferenceError(Exception):
 class ImageError(InferenceError):
     """Base of what is wrong with an image that a caller sent."""
 
+    place: int = 0
+    """Which of the images of the call it is, counted from 0."""
+
 
 class ImageUnreadable(ImageError):
     """Raised when no decoder recognises the bytes as an image."""

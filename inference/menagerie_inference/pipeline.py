@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeAlias, Type
 from tenacity import retry, retry_if_exception_type, wait_random_exponential
 
 from menagerie_inference.errors import DeadlineExceeded, Overloaded
+from menagerie_inference.image.decoder import error_place
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -143,7 +144,7 @@ class Pipeline:
         get the runs of all callers.
 
         Raises:
-            ImageError: a photograph cannot be used, as `ImageDecoder.decode()` says.
+            ImageError: a photograph cannot be used, as `ImageDecoder.decode()` says; its `place` says which.
             Overloaded: too many photographs, or images for a model, wait already.
             DeadlineExceeded: the deadline passed before a thread or a model was free.
         """
@@ -161,9 +162,11 @@ class Pipeline:
             self._calls -= 1
 
     async def _spread(self, domain: Domain[T], photographs: Sequence[bytes], deadline: float | None) -> T:
-        views = await asyncio.gather(
-            *(self._decoder.decode_each(data, domain.inputs, deadline=deadline) for data in photographs)
-        )
+        async def decode(place: int, data: bytes) -> Views:
+            with error_place(place):
+                return await self._decoder.decode_each(data, domain.inputs, deadline=deadline)
+
+        views = await asyncio.gather(*(decode(*one) for one in enumerate(photographs)))
         return await run_concurrently(domain.infer(views), deadline=deadline)
 
 

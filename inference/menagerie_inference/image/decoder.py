@@ -6,17 +6,17 @@ import asyncio
 import operator
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeVar
 
-from menagerie_inference.errors import ModelUnavailable, Overloaded
+from menagerie_inference.errors import ImageError, ModelUnavailable, Overloaded
 from menagerie_inference.image.completion_queue import LONGEST_WAIT, CompletionQueue
 from menagerie_inference.image.decode import DEFAULT_MAX_PIXELS, DecodedImage, decode_each
 from menagerie_inference.image.decode_task import DecodeTask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from menagerie_inference.image.spec import InputSpec
 
@@ -118,9 +118,10 @@ class ImageDecoder:
         def decode_and_work(turn: DecodeTask[T]) -> T:
             self._observe(turn.waited())
             decoded = []
-            for data in photos:
+            for place, data in enumerate(photos):
                 turn.check("before the image was decoded")
-                decoded.append(decode_each(data, specs, max_pixels=self._max_pixels))
+                with error_place(place):
+                    decoded.append(decode_each(data, specs, max_pixels=self._max_pixels))
             turn.check("while the image was decoded")
             return work(decoded)
 
@@ -164,6 +165,16 @@ class ImageDecoder:
                 return self._waiting.popleft()
             self._running -= 1
             return None
+
+
+@contextmanager
+def error_place(place: int) -> Iterator[None]:
+    """Say of an `ImageError` that the block raises which of a call's images it is about."""
+    try:
+        yield
+    except ImageError as error:
+        error.place = place
+        raise
 
 
 def _closed() -> ModelUnavailable:

@@ -60,7 +60,7 @@ def decode_frames(
         frames = []
         for index in spread(total, count):
             _seek(image, index, max_pixels)
-            frames.append(decode_opened(image, specs))
+            frames.append(decode_opened(image, data, specs))
     return DecodedFrames(tuple(frames), total)
 
 

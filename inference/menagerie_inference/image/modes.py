@@ -14,16 +14,19 @@ if TYPE_CHECKING:
 def to_rgb(image: Image.Image) -> Image.Image:
     """Convert a decoded image of any mode to mode RGB.
 
-    Transparency is composited on white, as on a web page. High bit depths are scaled to 8 bits, not clipped:
-    16-bit images by their high byte; 32-bit integers and floats, which have no agreed white, from their
-    lowest finite value to their highest.
+    Transparent parts are shown on white, as a page would show them. Deep greys are scaled to 8 bits, not
+    clipped: 16-bit ones by the eight highest of the bits that the image uses, as sensors of 10, 12 or 14 bits
+    leave the others zero; 32-bit integers and floats, which have no agreed white, from their lowest finite
+    value to their highest. The value that a 16-bit grey image declares transparent is shown as it is: in
+    geographic exports it marks missing data.
     """
     if image.mode == "RGB":
         return image
+    if image.mode.startswith("I;16"):
+        values = np.asarray(image)
+        return _grey(values >> max(0, int(values.max()).bit_length() - 8))
     if image.has_transparency_data:
         return _on_white(image)
-    if image.mode.startswith("I;16"):
-        return _grey(np.asarray(image) >> 8)
     if image.mode in {"I", "F"}:
         return _grey(_stretch(np.asarray(image, dtype=np.float64)))
     return image.convert("RGB")

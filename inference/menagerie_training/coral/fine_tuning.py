@@ -131,7 +131,9 @@ def _augmented(corals: Sequence[Coral], random: np.random.Generator, spec: Input
         order = random.permutation(len(corals))
         for first in range(0, len(corals), BATCH):
             batch = [corals[place] for place in order[first : first + BATCH]]
-            images = [augmented_view(open_photo(coral.path.read_bytes()), random, spec) for coral in batch]
+            images = [
+                augmented_view(open_photo(coral.path.read_bytes()).image, random, spec) for coral in batch
+            ]
             bleached = torch.tensor([float(coral.bleached) for coral in batch])
             yield torch.from_numpy(np.stack(images)).float(), bleached
 

@@ -56,7 +56,7 @@ def views_of(path: Path, spec: InputSpec) -> Views:
     Raises:
         ImageError: as `open_photo()`.
     """
-    photo = open_photo(path.read_bytes())
+    photo = open_photo(path.read_bytes()).image
     tiles = _whole_and_tiles(photo)
     photos = (photo, photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
     return Views(

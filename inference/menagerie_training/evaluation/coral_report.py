@@ -73,12 +73,8 @@ def predict_all(method: Method, photos: Iterable[Coral]) -> list[LabelledPredict
 
 
 def open_path(path: Path) -> Image.Image:
-    """Open a photograph as the server does.
-
-    Raises:
-        ImageError: as `open_photo()`.
-    """
-    return open_photo(path.read_bytes())
+    """Open a photograph as the server does; raises as `open_photo()`."""
+    return open_photo(path.read_bytes()).image
 
 
 def score_wholes(labelled: Iterable[LabelledPredictions]) -> BinaryScore:

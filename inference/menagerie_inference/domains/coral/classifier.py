@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
+    from menagerie_inference.domains.coral.photo import Photo
     from menagerie_inference.domains.coral.result import TilePrediction
     from menagerie_inference.domains.coral.tiling import Tile
     from menagerie_inference.engine import Model
@@ -67,7 +69,7 @@ class CoralClassifier:
         self._under_way = under_way
         self._judge = TileInterpreter(*(one.manifest for one in self._models))
 
-    async def open(self, data: bytes) -> Image.Image:
+    async def open(self, data: bytes) -> Photo:
         """Decode a photograph for the other methods, as `open_photo()` does."""
         return await self._in_thread(partial(open_photo, data, max_pixels=self._max_pixels))
 
@@ -82,7 +84,7 @@ class CoralClassifier:
         Raises:
             ValueError, DeadlineExceeded, ModelUnavailable, ModelFailed: as `Model.infer()`.
         """
-        grid = Grid(photo.width, photo.height)
+        grid = Grid(*photo.size)
         first_positions = range(start, len(grid), self._batch_tiles)
         batches = (range(first, min(first + self._batch_tiles, len(grid))) for first in first_positions)
         start_judging = partial(self._start_judging, photo, grid)
@@ -97,10 +99,11 @@ class CoralClassifier:
         """
         await self._in_thread(partial(write_overlay, photo, chunks, file))
 
-    def summarise(self, chunks: Iterable[ChunkResult]) -> Summary:
+    def summarise(self, chunks: Iterable[ChunkResult], *, missing_fraction: float = 0.0) -> Summary:
         """Count all of a photograph's chunks."""
         manifests = [model.manifest for model in self._models]
-        return Summary.of(chunks, *(f"{manifest.name}-{manifest.version}" for manifest in manifests))
+        names = (f"{manifest.name}-{manifest.version}" for manifest in manifests)
+        return replace(Summary.of(chunks, *names), missing_fraction=missing_fraction or None)
 
     def _start_judging(
         self, photo: Image.Image, grid: Grid, positions: range

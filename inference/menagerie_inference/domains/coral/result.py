@@ -66,7 +66,7 @@ class ChunkResult:
 class Summary:
     """The counts of a photograph's tiles by label, and the name of the weights that ran.
 
-    The other fields are `None` unless there are two models.
+    `unsure_chunks` and the two names are `None` unless there are two models.
     """
 
     bleached_chunks: int
@@ -76,6 +76,9 @@ class Summary:
     unsure_chunks: int | None = None
     primary_model: str | None = None
     secondary_model: str | None = None
+
+    missing_fraction: float | None = None
+    """The share of the photograph that its file does not hold; `None` of a whole file."""
 
     @classmethod
     def of(cls, chunks: Iterable[ChunkResult], model: str, second: str | None = None) -> Self:

@@ -49,14 +49,15 @@ class CoralJobRunner:
         except (ImageUnreadable, ImageDamaged, ImageTooLarge) as error:
             await attempt.fail(wire_error(error, ERRORS).text or str(error))
             return
-        await self._judge(photo, job.completed, attempt)
+        await self._judge(photo.image, job.completed, attempt)
         chunks = [ChunkResult(**value) for value in await attempt.results()]  # type: ignore[arg-type]
-        await self._draw(photo, chunks, result_image_name(job.folder))
-        await attempt.complete(asdict(self._classifier.summarise(chunks), dict_factory=_given))
+        await self._draw(photo.image, chunks, result_image_name(job.folder))
+        summary = self._classifier.summarise(chunks, missing_fraction=photo.missing_fraction)
+        await attempt.complete(asdict(summary, dict_factory=_given))
 
     async def _judge(self, photo: Image.Image, start: int, attempt: JobAttempt) -> None:
         judged: dict[int, Json] = {}
-        await attempt.save(judged, total=len(Grid(photo.width, photo.height)))
+        await attempt.save(judged, total=len(Grid(*photo.size)))
         saved = time.monotonic()
         async with aclosing(self._classifier.classify(photo, start=start)) as batches:
             async for batch in batches:
@@ -78,7 +79,7 @@ class CoralJobRunner:
 
 
 def _given(fields: list[tuple[str, Json]]) -> dict[str, Json]:
-    """Leave out the fields that only a second model sets, where there is none."""
+    """Leave out what only a second model gives or only a file cut short has, where there is none."""
     return {name: value for name, value in fields if value is not None}
 
 

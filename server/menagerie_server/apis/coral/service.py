@@ -34,6 +34,9 @@ SUCCESS = "success"
 LARGEST_ID = 2**32 - 1
 PNG = "image/png"
 JSON = "application/json"
+EVENTS = "text/event-stream"
+LAST_EVENT = b"retry: 3600000\nevent: end\ndata: {}\n\n"
+"""Tells a browser to stop (WHATWG HTML, 9.2); one that does not close its EventSource comes back hourly."""
 
 
 class CoralService(coral_pb2_grpc.CoralServiceServicer):
@@ -84,10 +87,26 @@ class CoralService(coral_pb2_grpc.CoralServiceServicer):
     async def WatchStatus(
         self, request: pb.WatchStatusRequest, context: Context
     ) -> AsyncIterator[pb.WatchStatusResponse]:
-        """Send a job's progress now, and at each change."""
+        """Say how far a job is now, and each time that it changes."""
+        async for status in self._watch(request.job_id):
+            yield status
+
+    async def WatchStatusEvents(
+        self, request: pb.WatchStatusEventsRequest, context: Context
+    ) -> AsyncIterator[pb.WatchStatusEventsResponse]:
+        """Say as server-sent events what WatchStatus says."""
+        async for body in _bodies(EVENTS, self._events(request.job_id)):
+            yield pb.WatchStatusEventsResponse(events=body)
+
+    async def _events(self, job_id: str) -> AsyncIterator[bytes]:
+        async for status in self._watch(job_id):
+            yield b"data: %s\n\n" % status_json(status)
+        yield LAST_EVENT
+
+    async def _watch(self, job_id: str) -> AsyncIterator[pb.WatchStatusResponse]:
         told = False
         try:
-            async for job in self._jobs.watch(CORAL.name, _number(request.job_id)):
+            async for job in self._jobs.watch(CORAL.name, _number(job_id)):
                 yield job_status(job, pb.WatchStatusResponse)
                 told = True
         except (JobNotFound, StoreUnavailable) as error:

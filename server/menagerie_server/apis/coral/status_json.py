@@ -23,7 +23,7 @@ CHUNKS_AT_ONCE: Final = 100
 """How many chunks are encoded before the event loop runs others: they take half a millisecond."""
 
 
-def status_json(status: pb.GetStatusResponse) -> bytes:
+def status_json(status: pb.GetStatusResponse | pb.WatchStatusResponse) -> bytes:
     """Return a status without a result as JSON."""
     return _text(_fields(status))
 

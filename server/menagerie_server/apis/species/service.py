@@ -11,7 +11,7 @@ from menagerie.species.v1 import species_pb2 as pb
 from menagerie.species.v1 import species_pb2_grpc
 from menagerie_inference.concurrency import map_unordered
 from menagerie_inference.errors import ImageError, InferenceError, Overloaded
-from menagerie_server.apis.species.converters import gemini_response, species_prediction
+from menagerie_server.apis.species.converters import gemini_response, place_of, species_prediction
 from menagerie_server.apis.species.errors import ERRORS
 from menagerie_server.apis.species.photographs import Photograph
 from menagerie_server.errors import (
@@ -28,7 +28,7 @@ from menagerie_server.uploads import Form, read_form, temp_dir_ready
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from menagerie_inference.domains.species import SpeciesIdentifier, SpeciesResult
+    from menagerie_inference.domains.species import Place, SpeciesIdentifier, SpeciesResult
     from menagerie_server.apis.species.gemini.analyzer import GeminiAnalyzer
     from menagerie_server.interceptors import Context
     from menagerie_server.readiness import Loading
@@ -111,20 +111,21 @@ class SpeciesService(species_pb2_grpc.SpeciesServiceServicer):
         """Answer about one photograph of a stream; an error concerns that photograph alone."""
         row = pb.PredictStreamResponse(id=request.id, filename=request.image.filename)
         try:
-            photograph = Photograph.from_message(request.image)
-            row.speciesnet.CopyFrom(species_prediction(await self._identify_in_turn(photograph)))
+            photograph, place = Photograph.from_message(request.image), place_of(request)
+            row.speciesnet.CopyFrom(species_prediction(await self._identify_in_turn(photograph, place)))
         except (InvalidRequest, RequestTooLarge, ImageError, InferenceFailed) as error:
             row.error = wire_error(error, ERRORS).text or str(error)
         return row
 
     @retry(retry=retry_if_exception_type(Overloaded), wait=wait_random_exponential(0.05, max=1.0))
-    async def _identify_in_turn(self, photograph: Photograph) -> SpeciesResult:
-        """Identify a photograph, and wait while the queues are full: a stream can wait."""
-        return await self._identify(photograph)
+    async def _identify_in_turn(self, photograph: Photograph, place: Place | None) -> SpeciesResult:
+        """Identify a photograph, waiting where others' photographs fill the queue: a stream can wait."""
+        return await self._identify(photograph, place)
 
-    async def _identify(self, photograph: Photograph) -> SpeciesResult:
+    async def _identify(self, photograph: Photograph, place: Place | None = None) -> SpeciesResult:
+        identifier, content = self._identifier.get(), photograph.content
         try:
-            return await self._identifier.get().identify(photograph.content, deadline=DEADLINE.get())
+            return await identifier.identify(content, place=place, deadline=DEADLINE.get())
         except InferenceError:
             raise
         except Exception as error:

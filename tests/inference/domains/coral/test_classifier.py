@@ -104,7 +104,7 @@ async def test_every_start_gives_the_same_rest(manifest: Manifest, data: st.Data
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (245, 1), (1, 245), (244, 244), (245, 489)])
 async def test_photographs_of_few_pixels(manifest: Manifest, width: int, height: int) -> None:
     async with opened(manifest) as coral:
-        photo = await coral.open(encode(Image.new("RGB", (width, height), RED), "PNG"))
+        photo = (await coral.open(encode(Image.new("RGB", (width, height), RED), "PNG"))).image
         results = await everything(coral, photo)
         chunks = [chunk for _, chunk in results]
         assert {chunk.predicted_label for chunk in chunks} == {BLEACHED}
@@ -122,7 +122,7 @@ async def test_batches_are_bounded(manifest: Manifest) -> None:
 async def test_a_photograph_of_40_megapixels(manifest: Manifest) -> None:
     data = encode(Image.new("RGB", (8000, 5000), GREEN), "JPEG")
     async with opened(manifest, max_pixels=40_000_000, batch_tiles=8) as coral:
-        photo = await coral.open(data)
+        photo = (await coral.open(data)).image
         chunks = [chunk for _, chunk in await everything(coral, photo)]
         assert coral.summarise(chunks) == Summary(0, 693, 693, "redness-1.0")
         with pytest.raises(ImageTooLarge):
@@ -256,7 +256,7 @@ async def test_the_overlay_is_of_the_upright_photograph(manifest: Manifest) -> N
     stored = Image.new("RGB", (300, 600), GREEN)
     stored.paste(RED, (0, 356, 300, 600))  # lies left when the photograph is upright
     async with opened(manifest) as coral:
-        photo = await coral.open(encode(stored, "PNG", exif=exif))
+        photo = (await coral.open(encode(stored, "PNG", exif=exif))).image
         assert photo.size == (600, 300)
         chunks = [chunk for _, chunk in await everything(coral, photo)]
         assert [chunk.bleached for chunk in chunks] == [True, False, False] * 2
