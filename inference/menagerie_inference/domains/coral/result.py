@@ -78,7 +78,7 @@ class Summary:
     secondary_model: str | None = None
 
     missing_fraction: float | None = None
-    """The share of the photograph that its file does not hold; `None` of a whole file."""
+    """The share of the photograph that its truncated file lacks; `None` for a whole file."""
 
     @classmethod
     def of(cls, chunks: Iterable[ChunkResult], model: str, second: str | None = None) -> Self:

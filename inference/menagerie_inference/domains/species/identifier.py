@@ -40,10 +40,15 @@ class SpeciesIdentifier:
     async def identify(
         self, data: bytes, *, place: Place | None = None, deadline: float | None = None
     ) -> SpeciesResult:
-        """Answer about an encoded photo, within a `deadline` in the loop's time, in seconds.
+        """Answer about an encoded photo.
 
-        Where the camera's `place` is known, the answer is an animal that the model's geofence lets be there.
-        Raises what `Pipeline.run()` does, and what a model failed with.
+        Args:
+            place: where the camera stands; the model's geofence then rules out animals that do not live
+                there.
+            deadline: in the loop's time, in seconds.
+
+        Raises:
+            ImageError, Overloaded, DeadlineExceeded: as `Pipeline.run()`. What a model raises passes.
         """
         return await self._pipeline.run(self._at(place), (data,), deadline=deadline)
 

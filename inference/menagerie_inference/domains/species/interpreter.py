@@ -36,8 +36,9 @@ _CATEGORIES: Final = {"animal": "1", "human": "2", "vehicle": "3"}
 class SpeciesInterpreter:
     """Interprets the outputs of a species model, as its manifest says; a pure function.
 
-    Raises `ManifestError` as `taxonomy_of()` and `geofence_of()` do, and if the model is not shown the whole
-    photo: boxes would be wrong.
+    Raises:
+        ManifestError: as `taxonomy_of()` and `geofence_of()`, or the model's input is not the whole photo, so
+            that boxes would be wrong.
     """
 
     def __init__(self, manifest: Manifest, *, also: str = "") -> None:
@@ -61,8 +62,11 @@ class SpeciesInterpreter:
     ) -> SpeciesResult:
         """Answer about one photo.
 
-        `logits` is (outputs,), `activation` the class activation map (rows, columns); `people` were found by
-        others, surest first. Where the camera's `place` is known, the answer is an animal that can be there.
+        Args:
+            logits: (outputs,).
+            activation: the class activation map (rows, columns).
+            people: the detected people, the most confident first.
+            place: where the camera stands; the geofence then rules out animals that do not live there.
         """
         scores = self._classifier.scores(logits)
         top_classes = self._classifier.top_classes(scores)
