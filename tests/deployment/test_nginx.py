@@ -162,8 +162,9 @@ def test_events_arrive_until_the_job_has_ended(proxy: Proxy) -> None:
     with proxy.client() as client:
         job = client.post("/coral/V1/api/classify", files={"image": ("a.jpg", photo)}).json()["job_id"]
         events = client.get(f"/coral/V1/api/status/{job}/events").text
-    statuses = [json.loads(one)["status"] for one in re.findall(r"^data: (.+)$", events, re.MULTILINE)]
-    assert statuses[-1] == "completed"
+    *statuses, end = [json.loads(one) for one in re.findall(r"^data: (.+)$", events, re.MULTILINE)]
+    assert statuses[-1]["status"] == "completed"
+    assert (end, "event: end" in events) == ({}, True)
 
 
 def test_an_upload_over_the_limit_gets_the_documented_answer(proxy: Proxy) -> None:
