@@ -42,11 +42,11 @@ def mean(limits: Sequence[Limit]) -> Limit:
 
 
 class PlainLoop:
-    """Decodes a photograph and runs the species API's models in so many threads, as many as the server."""
+    """Decodes a photograph and runs an API's models in so many threads, as many as the server."""
 
-    def __init__(self, photo: bytes, *, threads: int) -> None:
+    def __init__(self, photo: bytes, *, threads: int, roles: Sequence[str] = ROLES) -> None:
         registry = Registry.for_profile(EMBEDDED)
-        manifests = [registry.manifest_for(role) for role in ROLES]
+        manifests = [registry.manifest_for(role) for role in roles]
         self._backends = [load_backend(manifest, threads=1) for manifest in manifests]
         self._specs = [manifest.input for manifest in manifests]
         self._photo = photo

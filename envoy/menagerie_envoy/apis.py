@@ -62,6 +62,8 @@ class Api:
     """The largest body that Envoy buffers for one unary call."""
     max_stream_bytes: int = 0
     """The largest body of a call whose body is read while it arrives; it bounds every other body, too."""
+    max_message_bytes: int = 0
+    """The largest file in one gRPC message of a stream, where that is more than `max_request_bytes`."""
     prints_defaults: bool = True
     """Whether zeros, empty texts and empty lists are printed."""
     rate_limited: frozenset[str] = frozenset()
@@ -143,7 +145,9 @@ SPECIES = Api(
 NSFW = Api(
     name="nsfw",
     max_request_bytes=MEBIBYTE,
-    max_stream_bytes=1024 * MEBIBYTE,
+    # More than any upload may have: the worker counts, and says in the document's words what is too large.
+    max_stream_bytes=2048 * MEBIBYTE,
+    max_message_bytes=50 * MEBIBYTE,
     replies={413: ErrorReply(413, "File too large. Maximum size: 50MB")},
 )
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -18,7 +18,7 @@ class _End:
 
 
 def map_unordered(
-    items: AsyncIterator[Item], work: Callable[[Item], Awaitable[Result]], *, limit: int
+    items: AsyncIterator[Item] | Iterable[Item], work: Callable[[Item], Awaitable[Result]], *, limit: int
 ) -> AsyncGenerator[Result, None]:
     """Yield the results of `work` on each item as they become ready.
 
@@ -30,16 +30,20 @@ def map_unordered(
 
 
 def in_order(
-    items: AsyncIterator[Item], work: Callable[[Item], Awaitable[Result]], *, limit: int
+    items: AsyncIterator[Item] | Iterable[Item], work: Callable[[Item], Awaitable[Result]], *, limit: int
 ) -> AsyncGenerator[Result, None]:
     """Yield the results as `map_unordered()`, but in the order of the items."""
     return _map(items, work, limit=limit, ordered=True)
 
 
 async def _map(
-    items: AsyncIterator[Item], work: Callable[[Item], Awaitable[Result]], *, limit: int, ordered: bool
+    items: AsyncIterator[Item] | Iterable[Item],
+    work: Callable[[Item], Awaitable[Result]],
+    *,
+    limit: int,
+    ordered: bool,
 ) -> AsyncGenerator[Result, None]:
-    source = aiter(items)
+    source = items if isinstance(items, AsyncIterator) else _each(items)
     reading: asyncio.Task[Item | _End] | None = asyncio.create_task(_read(source))
     working: list[asyncio.Task[Result]] = []
     try:
@@ -49,16 +53,17 @@ async def _map(
             if reading is not None and len(working) < limit:
                 awaited.add(reading)
             done, _ = await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
-            for finished in next_ones:
-                if finished in done:
-                    working.remove(finished)
-                    yield await finished
+            # Begun before a result is given: the caller may take its time over that.
             if reading is not None and reading in done:
                 item = await reading
                 reading = None
                 if not isinstance(item, _End):
                     reading = asyncio.create_task(_read(source))
                     working.append(asyncio.create_task(_do(work, item)))
+            for finished in next_ones:
+                if finished in done:
+                    working.remove(finished)
+                    yield await finished
     finally:
         left = [task for task in (reading, *working) if task is not None]
         for task in left:
@@ -67,31 +72,14 @@ async def _map(
         await asyncio.gather(*left, return_exceptions=True)
 
 
+async def _each(items: Iterable[Item]) -> AsyncIterator[Item]:
+    for item in items:
+        yield item
+
+
 async def _read(source: AsyncIterator[Item]) -> Item | _End:
     return await anext(source, _End())
 
 
 async def _do(work: Callable[[Item], Awaitable[Result]], item: Item) -> Result:
     return await work(item)
-
-
-async def map_ordered(
-    start: Callable[[Item], asyncio.Future[Result]], items: Iterable[Item], *, limit: int
-) -> AsyncGenerator[Result, None]:
-    """Yield the result of each item in order, while the work on the next ones is in progress.
-
-    `start` begins the work on an item. At most `limit` items are in progress or waiting to be yielded. An
-    item's error is raised in its turn. It, and closing the iterator, cancel the work in progress.
-    """
-    under_way: deque[asyncio.Future[Result]] = deque()
-    try:
-        for item in items:
-            under_way.append(start(item))
-            if len(under_way) == limit:
-                yield await under_way.popleft()
-        while under_way:
-            yield await under_way.popleft()
-    finally:
-        for work in under_way:
-            if not work.cancel() and not work.cancelled():
-                work.exception()  # retrieved: asyncio would log it otherwise

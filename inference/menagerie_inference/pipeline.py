@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
@@ -19,7 +20,7 @@ from menagerie_inference.errors import DeadlineExceeded, Overloaded
 from menagerie_inference.image.decoder import error_place
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
     from concurrent.futures import Executor
 
     import numpy as np
@@ -148,9 +149,8 @@ class Pipeline:
             Overloaded: too many photographs, or images for a model, wait already.
             DeadlineExceeded: the deadline passed before a thread or a model was free.
         """
-        self._calls += 1
-        try:
-            if any(model.batches for model in domain.models) or self._calls <= self._decoder.threads:
+        with self._call(domain) as spread:
+            if spread:
                 return await self._spread(domain, photographs, deadline)
             return await self._decoder.decode_then(
                 lambda views: run_in_thread(domain.infer(views)),
@@ -158,8 +158,27 @@ class Pipeline:
                 domain.inputs,
                 deadline=deadline,
             )
-        finally:
-            self._calls -= 1
+
+    async def run_on_frames(
+        self, domain: Domain[T], photograph: bytes, *, frames: int, deadline: float | None = None
+    ) -> T:
+        """Answer about at most so many frames of one photograph, which the domain takes for its photographs.
+
+        The frames are those of `decode_frames()`. Otherwise as `run()`, and raises what it does.
+        """
+        with self._call(domain) as spread:
+            if spread:
+                views = await self._decoder.decode_frames_then(
+                    _same, photograph, domain.inputs, count=frames, deadline=deadline
+                )
+                return await run_concurrently(domain.infer(views), deadline=deadline)
+            return await self._decoder.decode_frames_then(
+                lambda views: run_in_thread(domain.infer(views)),
+                photograph,
+                domain.inputs,
+                count=frames,
+                deadline=deadline,
+            )
 
     async def _spread(self, domain: Domain[T], photographs: Sequence[bytes], deadline: float | None) -> T:
         async def decode(place: int, data: bytes) -> Views:
@@ -168,6 +187,19 @@ class Pipeline:
 
         views = await asyncio.gather(*(decode(*one) for one in enumerate(photographs)))
         return await run_concurrently(domain.infer(views), deadline=deadline)
+
+    @contextmanager
+    def _call(self, domain: Domain[T]) -> Iterator[bool]:
+        """Count a call while the block runs, and tell whether its work is to be spread over the cores."""
+        self._calls += 1
+        try:
+            yield any(model.batches for model in domain.models) or self._calls <= self._decoder.threads
+        finally:
+            self._calls -= 1
+
+
+def _same(views: Sequence[Views]) -> Sequence[Views]:
+    return views
 
 
 @dataclass(frozen=True)

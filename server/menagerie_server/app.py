@@ -16,6 +16,7 @@ from menagerie_inference.pipeline import Pipeline
 from menagerie_inference.registry import Registry
 from menagerie_server.apis.coral.api import CoralApi
 from menagerie_server.apis.muzzle.api import MuzzleApi
+from menagerie_server.apis.nsfw.api import NsfwApi
 from menagerie_server.apis.served_api import Resources, ServedApi
 from menagerie_server.apis.species.api import SpeciesApi
 from menagerie_server.apis.whales.api import WhalesApi
@@ -32,7 +33,7 @@ from menagerie_server.store.pool import Database
 if TYPE_CHECKING:
     from menagerie_server.settings import Settings
 
-SERVED: Final[tuple[type[ServedApi], ...]] = (WhalesApi, SpeciesApi, CoralApi, MuzzleApi)
+SERVED: Final[tuple[type[ServedApi], ...]] = (WhalesApi, SpeciesApi, CoralApi, MuzzleApi, NsfwApi)
 """The APIs that this version serves, each where the profile has its models."""
 
 

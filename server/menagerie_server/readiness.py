@@ -52,8 +52,14 @@ class Models:
         return sorted(role for role, status in self._statuses.items() if status.state is State.FAILED)
 
     def fills(self, roles: Iterable[str]) -> bool:
-        """Tell whether the profile has a model for any of these roles."""
-        return any(role in self._statuses for role in roles)
+        """Tell whether the profile has a model for any of these roles; for "x-", any that begins with it."""
+        return any(self.named(role) for role in roles)
+
+    def named(self, role: str) -> list[str]:
+        """Return the roles that a name stands for: itself, or all that begin with one that ends in "-"."""
+        if role.endswith("-"):
+            return sorted(one for one in self._statuses if one.startswith(role))
+        return [role] if role in self._statuses else []
 
     def status(self, role: str) -> RoleStatus:
         """Return the state of a role; one that the profile does not fill has failed."""

@@ -110,7 +110,7 @@ class RpcServer:
 
 
 def _options() -> list[tuple[str, int]]:
-    largest = max(api.max_request_bytes for api in (*APIS, SYSTEM))
+    largest = max(max(api.max_request_bytes, api.max_message_bytes) for api in (*APIS, SYSTEM))
     return [
         ("grpc.max_receive_message_length", largest + MESSAGE_OVERHEAD),
         # Beyond the first gRPC refuses some calls, beyond the second all of them.

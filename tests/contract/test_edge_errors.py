@@ -62,7 +62,8 @@ APIS = {
         "/health",
         "/predict/single",
         too_large=(413, "File too large. Maximum size: 50MB"),
-        limit=1024 * MEBIBYTE,
+        limit=2048 * MEBIBYTE,
+        serves=True,
     ),
     "muzzle": Documented(
         "/health",

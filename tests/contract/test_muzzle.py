@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image
 from tests.support import images
 from tests.support.photos import PHOTOS
 
@@ -136,7 +136,8 @@ def test_a_body_that_is_no_json(client: httpx.Client, path: str, body: bytes) ->
 
 def test_a_form_of_the_wrong_number_of_photos(client: httpx.Client) -> None:
     for count, detail in ((0, "Field required: photos"), (13, "photos: 13 photos; 1 to 12 are taken.")):
-        form = [("photos", ("a.jpg", JPEG, "image/jpeg"))] * count or [("note", (None, b"none"))]
+        name = "photos" if count else "note"
+        form = [(name, ("a.jpg", JPEG, "image/jpeg"))] * (count or 1)
         refused = client.post("/encode/file", files=form)
         assert (refused.status_code, refused.json()) == (422, {"detail": detail})
 
@@ -196,17 +197,20 @@ def test_any_content_type_of_a_body_is_read(client: httpx.Client, content_type: 
     assert client.post("/domain-check", content=body, headers=headers).status_code == 200
 
 
+UNDONE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    6: Image.Transpose.ROTATE_90,
+    8: Image.Transpose.ROTATE_270,
+}
+"""How a photograph is stored that its orientation turns upright."""
+
+
 def turned(content: bytes, orientation: int) -> bytes:
     """Store a photograph turned, so that its EXIF orientation undoes it; without loss, as a PNG."""
     with Image.open(io.BytesIO(content)) as opened:
         upright = opened.convert("RGB")
-    stored = {
-        1: lambda image: image,
-        2: ImageOps.mirror,
-        3: lambda image: image.rotate(180),
-        6: lambda image: image.transpose(Image.Transpose.ROTATE_90),
-        8: lambda image: image.transpose(Image.Transpose.ROTATE_270),
-    }[orientation](upright)
+    stored = upright.transpose(UNDONE[orientation]) if orientation in UNDONE else upright
     exif = Image.Exif()
     exif[0x0112] = orientation
     return images.encode(stored, "PNG", exif=exif)

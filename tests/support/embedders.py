@@ -83,7 +83,7 @@ def photo_of(animal: int, shot: int = 0) -> bytes:
 def _projection(slot: int, dimensions: int, seed: int) -> bytes:
     size = 3 * REGIONS**2
     random = np.random.default_rng((seed, slot))
-    weights = random.normal(0, 40 / np.sqrt(size), (size, dimensions)).astype(np.float32) / 255
+    weights = (random.normal(0, 40 / np.sqrt(size), (size, dimensions)) / 255).astype(np.float32)
     side = SIDE // REGIONS
     nodes = [
         helper.make_node("Cast", ["images"], ["floats"], to=TensorProto.FLOAT),

@@ -14,6 +14,7 @@ from menagerie_inference.errors import ImageError, ModelUnavailable, Overloaded
 from menagerie_inference.image.completion_queue import LONGEST_WAIT, CompletionQueue
 from menagerie_inference.image.decode import DEFAULT_MAX_PIXELS, DecodedImage, decode_each
 from menagerie_inference.image.decode_task import DecodeTask
+from menagerie_inference.image.frames import decode_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -115,13 +116,42 @@ class ImageDecoder:
                 raises.
         """
 
-        def decode_and_work(turn: DecodeTask[T]) -> T:
-            self._observe(turn.waited())
+        def decode(turn: DecodeTask[T]) -> list[tuple[DecodedImage, ...]]:
             decoded = []
             for place, data in enumerate(photos):
                 turn.check("before the image was decoded")
                 with error_place(place):
                     decoded.append(decode_each(data, specs, max_pixels=self._max_pixels))
+            return decoded
+
+        return await self._in_turn(decode, work, deadline)
+
+    async def decode_frames_then(
+        self,
+        work: Callable[[Sequence[tuple[DecodedImage, ...]]], T],
+        photo: bytes,
+        specs: Sequence[InputSpec],
+        *,
+        count: int,
+        deadline: float | None = None,
+    ) -> T:
+        """Decode some frames of a photo, as `decode_frames()` does; otherwise as `decode_then()`."""
+
+        def decode(turn: DecodeTask[T]) -> Sequence[tuple[DecodedImage, ...]]:
+            turn.check("before the image was decoded")
+            return decode_frames(photo, specs, count=count, max_pixels=self._max_pixels).frames
+
+        return await self._in_turn(decode, work, deadline)
+
+    async def _in_turn(
+        self,
+        decode: Callable[[DecodeTask[T]], Sequence[tuple[DecodedImage, ...]]],
+        work: Callable[[Sequence[tuple[DecodedImage, ...]]], T],
+        deadline: float | None,
+    ) -> T:
+        def decode_and_work(turn: DecodeTask[T]) -> T:
+            self._observe(turn.waited())
+            decoded = decode(turn)
             turn.check("while the image was decoded")
             return work(decoded)
 

@@ -72,7 +72,9 @@ class CoralModel:
 
     def _predict(self, photo: Image.Image, batch: Sequence[Tile]) -> Iterator[Prediction]:
         outputs = self._backend.run(prepare(photo, batch, self._input))
-        for one, gate in zip(self._interpreter.judge(outputs), self._gate.judge(outputs), strict=True):
+        for one, gate in zip(
+            self._interpreter.interpret(outputs), self._gate.interpret(outputs), strict=True
+        ):
             yield Prediction(one.probability, one.label == BLEACHED, reef=gate.label == BLEACHED)
 
 

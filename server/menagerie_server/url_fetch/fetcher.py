@@ -14,7 +14,7 @@ from menagerie_server.url_fetch.errors import MEGABYTE, FetchFailed, FetchTimedO
 from menagerie_server.url_fetch.pinned_transport import PinnedTransport, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Collection
+    from collections.abc import AsyncGenerator, Callable, Collection
 
     from menagerie_server.url_fetch.pinned_transport import Network, Resolver
 
@@ -78,7 +78,13 @@ class UrlFetcher:
         await self._stack.aclose()
 
     async def fetch(self, url: str) -> bytes:
-        """Download a file.
+        """Download a file, as `fetch_to()` does."""
+        pieces: list[bytes] = []
+        await self.fetch_to(url, pieces.append)
+        return b"".join(pieces)
+
+    async def fetch_to(self, url: str, receive: Callable[[bytes], object]) -> None:
+        """Download a file, and let `receive` have it in small pieces.
 
         Raises:
             InvalidUrl: it is not an http or https URL.
@@ -90,7 +96,7 @@ class UrlFetcher:
         parsed = check_url(url)
         try:
             async with asyncio.timeout(self._seconds), self._client() as client:
-                return await self._download(client, client.build_request("GET", parsed))
+                await self._download(client, client.build_request("GET", parsed), receive)
         except (TimeoutError, httpx.TimeoutException) as error:
             raise FetchTimedOut from error
         except (httpx.InvalidURL, InvalidUrl) as error:
@@ -106,34 +112,34 @@ class UrlFetcher:
             transport=_Shared(self._transport), headers=_HEADERS, timeout=timeout, trust_env=False
         )
 
-    async def _download(self, client: httpx.AsyncClient, request: httpx.Request) -> bytes:
+    async def _download(
+        self, client: httpx.AsyncClient, request: httpx.Request, receive: Callable[[bytes], object]
+    ) -> None:
         for _ in range(1 + MAX_REDIRECTS):
             # httpx's own redirects read the body of each answer, however long.
             response = await client.send(request, stream=True, follow_redirects=False)
             try:
                 if response.next_request is None:
-                    return await self._content(response)
+                    return await self._content(response, receive)
                 request = response.next_request
                 check_url(str(request.url))
             finally:
                 await response.aclose()
         raise FetchFailed("too many redirects")
 
-    async def _content(self, response: httpx.Response) -> bytes:
+    async def _content(self, response: httpx.Response, receive: Callable[[bytes], object]) -> None:
         if not response.is_success:
             raise FetchFailed(f"HTTP {response.status_code}")
         length = response.headers.get("content-length", "")
         if length.isdecimal() and int(length) > self._max_bytes:
             raise FetchTooLarge(self._max_bytes)
-        pieces: list[bytes] = []
         size = 0
         async with aclosing(_unpacked(response)) as unpacked:
             async for piece in unpacked:
                 size += len(piece)
                 if size > self._max_bytes:
                     raise FetchTooLarge(self._max_bytes)
-                pieces.append(piece)
-        return b"".join(pieces)
+                receive(piece)
 
 
 class _Shared(httpx.AsyncBaseTransport):

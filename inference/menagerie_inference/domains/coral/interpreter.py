@@ -43,8 +43,8 @@ class TileInterpreter:
         self._threshold = manifest.calibration.get("threshold", 0.5)
         self._reef_threshold = manifest.calibration.get("reef_threshold", 0.5)
 
-    def judge(self, outputs: Outputs, second: Outputs | None = None) -> Iterator[TilePrediction]:
-        """Return the prediction for each tile of a batch; `second` are the second model's outputs.
+    def interpret(self, outputs: Outputs, second: Outputs | None = None) -> Iterator[TilePrediction]:
+        """Give the prediction for each tile of a batch; `second` are the second model's outputs.
 
         Raises:
             ModelFailed: an output is not a probability.

@@ -55,7 +55,7 @@ class CoralApi(ServedApi):
             resources.job_threads,
             second=loaded.get(SECONDARY_ROLE),
             max_pixels=resources.settings.coral.max_pixels,
-            under_way=max(BATCHES_IN_FLIGHT, resources.cores),
+            max_in_flight=max(BATCHES_IN_FLIGHT, resources.cores),
         )
         resources.jobs.register(CORAL.name, CoralJobRunner(classifier, resources.objects).run)
         return classifier

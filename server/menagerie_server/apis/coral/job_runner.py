@@ -49,13 +49,13 @@ class CoralJobRunner:
         except (ImageUnreadable, ImageDamaged, ImageTooLarge) as error:
             await attempt.fail(wire_error(error, ERRORS).text or str(error))
             return
-        await self._judge(photo.image, job.completed, attempt)
+        await self._classify(photo.image, job.completed, attempt)
         chunks = [ChunkResult(**value) for value in await attempt.results()]  # type: ignore[arg-type]
         await self._draw(photo.image, chunks, result_image_name(job.folder))
         summary = self._classifier.summarise(chunks, missing_fraction=photo.missing_fraction)
         await attempt.complete(asdict(summary, dict_factory=_given))
 
-    async def _judge(self, photo: Image.Image, start: int, attempt: JobAttempt) -> None:
+    async def _classify(self, photo: Image.Image, start: int, attempt: JobAttempt) -> None:
         judged: dict[int, Json] = {}
         await attempt.save(judged, total=len(Grid(*photo.size)))
         saved = time.monotonic()

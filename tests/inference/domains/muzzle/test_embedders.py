@@ -81,7 +81,7 @@ async def test_twelve_photographs_are_one_batch_of_each_model(tmp_path: Path) ->
     runs: list[int] = []
     async with opened(write_embedders(tmp_path)) as (pipeline, embedders):
         recorded = {slot: Recorder(model, runs) for slot, model in embedders.by_slot.items()}
-        await codes(pipeline, MuzzleEmbedders(recorded), *[SCENE] * 12)  # type: ignore[arg-type]
+        await codes(pipeline, MuzzleEmbedders(recorded), *[SCENE] * 12)
     assert runs == [12, 12, 12]
 
 

@@ -7,7 +7,7 @@ from alembic import op
 from menagerie_server.store.pool import SCHEMA
 
 revision = "0030"
-down_revision = "0010"
+down_revision = "0020"
 
 TABLES = f"""
 CREATE TABLE {SCHEMA}.muzzle_weights (
