@@ -43,10 +43,9 @@ BATCHES_IN_FLIGHT: Final = 2
 class CoralClassifier:
     """Classifies photographs tile by tile, with one or two shared models.
 
-    All that blocks runs in `threads`, and so does a model that does not run the images of several callers
-    together. At most `max_in_flight` batches of `batch_tiles` tiles of a photograph are classified at once,
-    and the next ones follow when these are back: others get their turn between. The queue of a model that has
-    one must be able to hold `batch_tiles`.
+    Everything that blocks runs in `threads`, and so does a model that does not batch. At most `max_in_flight`
+    batches of `batch_tiles` tiles of a photograph are in flight, so that other callers' tiles get in between.
+    The queue of a model that batches must hold at least `batch_tiles`.
 
     Raises:
         ManifestError: as `TileInterpreter`.
