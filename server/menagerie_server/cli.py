@@ -29,7 +29,7 @@ Workers = Annotated[
 @app.command()
 def serve(workers: Workers = None) -> None:
     """Run every API: PostgreSQL, the workers and Envoy, until a signal asks for a stop."""
-    # Each command imports only what it needs: there are many workers, and they run for long.
+    # Each command loads what it needs, and no other's: workers are many, and live long.
     from menagerie_server.supervisor import supervisor  # noqa: PLC0415
 
     settings = _settings(workers)

@@ -9,7 +9,7 @@ from structlog.tracebacks import ExceptionDictTransformer
 
 
 def configure_logs(level: str) -> None:
-    """Write every log line as JSON with its time, its level and the context of the current call."""
+    """Write every log line as JSON with its time, its level and what is bound to the call at hand."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

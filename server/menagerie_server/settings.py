@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     grpc_port: int = 50051
     """The first worker's gRPC port; the others follow."""
     default_deadline_seconds: PositiveFloat = 30.0
-    """How long a call may take if its caller sets no deadline."""
+    """How long a call may take whose caller sets no deadline."""
     profile: str = "embedded"
     """Which models run: the embedded ones, or those of a folder with <role>/manifest.toml for each role."""
     envoy_threads: PositiveInt = Field(default_factory=lambda: max(1, (os.cpu_count() or 1) // 4))

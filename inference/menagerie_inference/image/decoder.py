@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 RESULTS_TOGETHER: Final = 2
-"""Under load, as many results for each thread are handed to their callers together."""
+"""For each thread: so many results are given to their callers together, where many more photos wait."""
 
 
 class DecoderStatistics(NamedTuple):
@@ -35,11 +35,11 @@ class DecoderStatistics(NamedTuple):
 
 
 class ImageDecoder:
-    """Decodes photos in `threads` threads, with at most `max_waiting` photos queued.
+    """Decodes photos in `threads` threads, with at most `max_waiting` photos waiting for one.
 
-    An async context manager, made on its callers' event loop; leaving it waits for the threads. A queued
-    photo whose caller leaves is dropped at once, with its bytes. While more photos are queued than there are
-    threads, results are handed over in groups, as `CompletionQueue` says.
+    An async context manager, made on its callers' event loop; leaving it waits for the threads. A waiting
+    photo whose caller leaves is forgotten at once, bytes and all. While more photos wait than there are
+    threads, results may wait for each other, as `CompletionQueue` says.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class ImageDecoder:
         max_pixels: int = DEFAULT_MAX_PIXELS,
         observe: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """Call `observe` in each photo's thread, with the seconds that the photo was queued."""
+        """Tell `observe` of each photo for how many seconds it waited; it is called in the photo's thread."""
         self.threads = threads
         self._max_waiting = max_waiting
         self._max_pixels = max_pixels
@@ -78,16 +78,13 @@ class ImageDecoder:
         return DecoderStatistics(len(self._waiting), self._running)
 
     async def decode(self, data: bytes, spec: InputSpec, *, deadline: float | None = None) -> DecodedImage:
-        """Decode a photo as `decode()` does.
+        """Decode a photo as `decode()` does, within a `deadline` in the loop's time, in seconds.
 
-        Cancelling frees the place of a queued photo; one that a thread has begun is decoded.
-
-        Args:
-            deadline: in the loop's time, in seconds.
+        Cancelling frees the place of a photo that still waits; one that a thread has begun is decoded.
 
         Raises:
-            ImageError: as `decode()`.
-            Overloaded: `max_waiting` photos are queued already.
+            ImageError: as `decode()` does.
+            Overloaded: `max_waiting` photos wait already; at once.
             DeadlineExceeded: the deadline passed before a thread was free.
             ModelUnavailable: the decoder has been closed.
         """
@@ -107,13 +104,10 @@ class ImageDecoder:
         *,
         deadline: float | None = None,
     ) -> T:
-        """Decode photos one by one, as `decode_each()` does, then call `work` on them in the same thread.
+        """Decode photos one after the other, as `decode_each()` does, then `work` on them in the same thread.
 
-        `work` is not called if the caller has left or the deadline has passed by then.
-
-        Raises:
-            ImageError, Overloaded, DeadlineExceeded, ModelUnavailable: as `decode()`, besides what `work`
-                raises.
+        That is not begun if by then the caller has left or the deadline has passed. Raises what `work` does,
+        besides.
         """
 
         def decode(turn: DecodeTask[T]) -> list[tuple[DecodedImage, ...]]:
@@ -185,7 +179,7 @@ class ImageDecoder:
         while turn is not None:
             tell, patient = turn.run(), turn.can_wait(LONGEST_WAIT)
             turn = self._next()
-            # With fewer queued, threads would run out of work while results are held back.
+            # With fewer waiting, a thread would have to wait for the callers whose results wait.
             saturated = turn is not None and len(self._waiting) > self.threads
             self._completions.put(tell, may_wait=patient and saturated)
 
