@@ -1,4 +1,4 @@
-"""Maps work over many items, several at a time: in any order, or in theirs."""
+"""Concurrent maps over many items, in any order or in the order of the items."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ class _End:
 def map_unordered(
     items: AsyncIterator[Item] | Iterable[Item], work: Callable[[Item], Awaitable[Result]], *, limit: int
 ) -> AsyncGenerator[Result, None]:
-    """Give the results of working on each item, in the order in which they become ready.
+    """Yield the results of `work` on each item as they become ready.
 
-    At most `limit` items are read and not yet given back, so that neither a fast sender nor a slow reader
-    costs memory. Leaving the iterator cancels the work that runs; so does an item's error, which is raised.
+    At most `limit` items have been read and not yet been yielded, so that neither a fast producer nor a slow
+    consumer costs memory. Closing the iterator cancels the work in progress; so does an item's error, which
+    is raised.
     """
     return _map(items, work, limit=limit, ordered=False)
 
@@ -31,7 +32,7 @@ def map_unordered(
 def in_order(
     items: AsyncIterator[Item] | Iterable[Item], work: Callable[[Item], Awaitable[Result]], *, limit: int
 ) -> AsyncGenerator[Result, None]:
-    """Give the results as `map_unordered()`, but in the order of the items, each as soon as it can be."""
+    """Yield the results as `map_unordered()`, but in the order of the items."""
     return _map(items, work, limit=limit, ordered=True)
 
 
@@ -67,7 +68,7 @@ async def _map(
         left = [task for task in (reading, *working) if task is not None]
         for task in left:
             task.cancel()
-        # Seen, so that asyncio does not report the error of one that failed beside the one that is raised.
+        # Retrieved, so that asyncio does not log the errors of the others beside the one that is raised.
         await asyncio.gather(*left, return_exceptions=True)
 
 

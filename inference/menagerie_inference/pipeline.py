@@ -1,8 +1,8 @@
 """How photographs go through models: what a domain computes, and the two schedules for it.
 
-A domain does no I/O. It is a generator that yields the runs of models that it needs now, is sent their
-results, and at last returns its answer; it may need several models, and some of them only for what others
-have found. How its runs share the cores is decided here.
+A domain does no I/O. It is a generator that yields the model runs that it needs next, is sent their results,
+and returns its answer; it may need several models, and some of them only for what others have found. The
+pipeline decides how the runs share the cores.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ class ModelRun(NamedTuple):
 
 @dataclass(frozen=True)
 class RunResult:
-    """What came of a run, and for how many seconds it waited and ran."""
+    """The outcome of a run, and for how many seconds it was queued and ran."""
 
     seconds: float
     _outputs: Outputs | None = None
     error: Exception | None = None
-    """What the model failed with; none: it did not."""
+    """The model's exception, if it failed."""
 
     @property
     def outputs(self) -> Outputs:
-        """The model's outputs by name, a row an image.
+        """The model's outputs by name, each of a row per image.
 
         Raises:
-            Exception: the model's own, if it failed: a domain that can do without it looks at `error` first.
+            Exception: the model's own, if it failed; a domain that can do without it checks `error` first.
         """
         if self._outputs is None:
             raise self.error or RuntimeError("a run has outputs or an error")
@@ -63,31 +63,31 @@ class RunResult:
 
 
 Inference: TypeAlias = Generator[Sequence[ModelRun], Sequence[RunResult], T]
-"""A domain at work: yields runs, is sent their results in the same order, and returns its answer."""
+"""A running domain: yields runs, is sent their results in the same order, and returns its answer."""
 
 Views: TypeAlias = "Sequence[DecodedImage]"
 """One photograph, decoded to each of a domain's inputs."""
 
 
 class Domain(Protocol[Answer_co]):
-    """What is computed of photographs."""
+    """A computation over photographs."""
 
     @property
     def inputs(self) -> Sequence[InputSpec]:
-        """What each photograph is decoded to."""
+        """The specs that each photograph is decoded to."""
 
     @property
     def models(self) -> Sequence[Model]:
         """The models that it runs."""
 
     def infer(self, photographs: Sequence[Views]) -> Inference[Answer_co]:
-        """Begin to answer about photographs of one call."""
+        """Start an inference about the photographs of one call."""
 
 
 def run_in_thread(inference: Inference[T]) -> T:
-    """Run an inference in this thread, one run after the other: the least work, where no core is idle.
+    """Run an inference in this thread, one run after the other: the least work, for when all cores are busy.
 
-    Raises what the inference does.
+    What the inference raises passes.
     """
     step = _advance(inference, None)
     while not isinstance(step, _Answer):
@@ -96,14 +96,17 @@ def run_in_thread(inference: Inference[T]) -> T:
 
 
 async def run_concurrently(inference: Inference[T], *, deadline: float | None = None) -> T:
-    """Run an inference, the runs of each step at the same time: the least time for one caller.
+    """Run an inference, the runs of each step concurrently: the lowest latency for one caller.
 
-    The models batch them with others' where they do. What the inference does between its steps is done in a
-    thread. `deadline` is in the loop's time, in seconds.
+    Models that batch put the runs into batches with other callers'. The inference's own code between its
+    steps runs in a thread.
+
+    Args:
+        deadline: in the loop's time, in seconds.
 
     Raises:
         Overloaded: a model's queue is full.
-        DeadlineExceeded: it passed before a model was free. What the inference raises comes as it is.
+        DeadlineExceeded: it passed before a model was free. What the inference raises passes, too.
     """
 
     async def infer(run: ModelRun) -> Outputs:
@@ -113,9 +116,9 @@ async def run_concurrently(inference: Inference[T], *, deadline: float | None = 
 
 
 async def run_patiently(inference: Inference[T], threads: Executor) -> T:
-    """Run an inference as `run_concurrently()`, but wait while others' images fill a model's queue.
+    """Run an inference as `run_concurrently()`, but wait where a model's queue is full.
 
-    What it does between its steps is done in `threads`.
+    The inference's own code between its steps runs in `threads`.
     """
 
     @retry(retry=retry_if_exception_type(Overloaded), wait=wait_random_exponential(0.05, max=1.0))
@@ -137,9 +140,9 @@ class Pipeline:
     ) -> T:
         """Answer about the photographs of one call, within a `deadline` in the loop's time, in seconds.
 
-        While calls are fewer than cores, decoding and models are spread over these; a call that finds all at
-        work is decoded and answered in one piece, in one thread. Models that run the images of several
-        callers together, as on a GPU, always get them from all callers at once.
+        While there are fewer calls than cores, decoding and models are spread over the cores; a call that
+        finds all of them busy is decoded and answered in one thread. Models that batch, as on a GPU, always
+        get the runs of all callers.
 
         Raises:
             ImageError: a photograph cannot be used, as `ImageDecoder.decode()` says; its `place` says which.
@@ -201,14 +204,14 @@ def _same(views: Sequence[Views]) -> Sequence[Views]:
 
 @dataclass(frozen=True)
 class _Answer(Generic[T]):
-    """What an inference has returned."""
+    """What an inference returned."""
 
     value: T
 
 
 def _advance(inference: Inference[T], results: Sequence[RunResult] | None) -> Sequence[ModelRun] | _Answer[T]:
     try:
-        # The first step is sent nothing.
+        # A generator that has not started takes no values.
         return next(inference) if results is None else inference.send(results)
     except StopIteration as end:
         return _Answer(end.value)

@@ -39,7 +39,7 @@ _SIDEWAYS: Final = frozenset({5, 6, 7, 8})
 
 @dataclass(frozen=True, eq=False)
 class DecodedImage:
-    """A photo as a model sees it, and the size that it came in.
+    """A photo as a model takes it, and its original size.
 
     `pixels` is read-only uint8 RGB of the model's (height, width, 3); `width` and `height` are the photo's
     own, in px, after its EXIF orientation was applied.
@@ -109,12 +109,12 @@ def load(image: Image.Image, data: bytes, min_side: int) -> Loaded:
 
 
 def upright(image: Image.Image, orientation: int) -> Image.Image:
-    """Turn an image by its EXIF orientation; an orientation that there is not leaves it as it is."""
+    """Rotate an image upright by its EXIF orientation; an invalid orientation is ignored."""
     return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
 
 
 def _orientation(image: Image.Image) -> int:
-    # Damaged metadata does not spoil whole pixels: such a photo counts as upright.
+    # Damaged metadata does not damage the pixels: such a photo counts as upright.
     with suppress(*DECODE_ERRORS):
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     return 1

@@ -44,7 +44,7 @@ def _grey(values: NDArray[np.generic]) -> Image.Image:
 
 
 def _stretch(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Map the finite values linearly to 0..255; NaN becomes black, infinity the end of its side."""
+    """Map the finite values linearly to 0..255; NaN becomes 0, infinities 0 or 255."""
     finite = values[np.isfinite(values)]
     low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
     if low == high:

@@ -92,7 +92,8 @@ class FineTuning:
 def fine_tune(corals: Sequence[Coral], examples: Examples, spec: InputSpec) -> FineTunedNetwork:
     """Train a network on photographs of corals, and its head first on `examples`, their views.
 
-    Raises as `open_photo()` does.
+    Raises:
+        ImageError: as `open_photo()`.
     """
     torch.manual_seed(SEED)
     random = np.random.default_rng(SEED)

@@ -1,4 +1,4 @@
-"""Downloads what callers name by URL."""
+"""Downloads from URLs that callers name."""
 
 from __future__ import annotations
 
@@ -32,7 +32,11 @@ _ZLIB_OR_GZIP: Final = zlib.MAX_WBITS | 32
 
 
 def check_url(url: str) -> httpx.URL:
-    """Read an http or https URL; raises `InvalidUrl`. Nothing is resolved."""
+    """Parse an http or https URL, without resolving it.
+
+    Raises:
+        InvalidUrl: it is not one.
+    """
     try:
         parsed = httpx.URL(url)
         fits = parsed.port is None or 0 < parsed.port <= _MAX_PORT
@@ -47,9 +51,9 @@ def check_url(url: str) -> httpx.URL:
 class UrlFetcher:
     """Downloads files of at most `max_bytes`, each within `seconds`; an async context manager.
 
-    A host's name is resolved once for each request, every address that it has must be public, and the
-    connection goes to one of these: a name that is resolved to another address a moment later (DNS rebinding)
-    gains nothing. Redirects are followed the same way. `allowed` are networks that count as public, too.
+    A host is resolved once for each request, all its addresses must be public, and the connection goes to one
+    of them: a name that resolves to another address a moment later (DNS rebinding) gains nothing. Redirects
+    are followed the same way. `allowed` are networks that count as public, too.
     """
 
     def __init__(
@@ -83,11 +87,11 @@ class UrlFetcher:
         """Download a file, and let `receive` have it in small pieces.
 
         Raises:
-            InvalidUrl: it is no http or https URL.
+            InvalidUrl: it is not an http or https URL.
             AddressRefused: it, or a redirect, leads to an address that is not public.
             FetchTooLarge: the file is larger than `max_bytes`, whatever its headers say.
-            FetchTimedOut: it took longer than `seconds`, from the name's resolution to the last byte.
-            FetchFailed: the name, the connection or the server failed; the text says which.
+            FetchTimedOut: it took longer than `seconds`, from the resolution of the name to the last byte.
+            FetchFailed: the resolution, the connection or the server failed; the text says which.
         """
         parsed = check_url(url)
         try:
@@ -150,7 +154,7 @@ class _Shared(httpx.AsyncBaseTransport):
 
 
 async def _unpacked(response: httpx.Response) -> AsyncGenerator[bytes, None]:
-    """Yield the content in small pieces; packed content, too, however much it unpacks to."""
+    """Yield the content in small pieces, decompressed if necessary, however much it expands to."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding in {"identity", ""}:
         async for piece in response.aiter_raw(_CHUNK):

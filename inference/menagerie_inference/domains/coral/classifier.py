@@ -1,4 +1,4 @@
-"""Finds the bleached tiles of a photograph."""
+"""Classifies a photograph tile by tile."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ SECONDARY_ROLE: Final = "coral_secondary"
 """The role of the second model, for a profile that has one."""
 
 BATCH_TILES: Final = 4
-"""Of more, others' tiles would wait longer for their turn; fewer keep the event loop busier."""
+"""With larger batches other callers' tiles wait longer; with smaller ones the event loop has more to do."""
 
 BATCHES_IN_FLIGHT: Final = 2
-"""So many batches of a photograph are under way at once, so that the model never waits for the next tiles."""
+"""As many batches of a photograph are in flight at once, so that the model never waits for tiles."""
 
 
 class CoralClassifier:
-    """Judges photographs tile by tile, with a model, or with two, that others may use, too.
+    """Classifies photographs tile by tile, with one or two shared models.
 
-    All that blocks runs in `threads`, and so does a model that does not run the images of several callers
-    together. At most `max_in_flight` batches of `batch_tiles` tiles of a photograph are classified at once,
-    and the next ones follow when these are back: others get their turn between. The queue of a model that has
-    one must be able to hold `batch_tiles`.
+    Everything that blocks runs in `threads`, and so does a model that does not batch. At most `max_in_flight`
+    batches of `batch_tiles` tiles of a photograph are in flight, so that other callers' tiles get in between.
+    The queue of a model that batches must hold at least `batch_tiles`.
 
-    Raises `ManifestError` as `TileInterpreter` does.
+    Raises:
+        ManifestError: as `TileInterpreter`.
     """
 
     def __init__(
@@ -76,12 +76,13 @@ class CoralClassifier:
     async def classify(
         self, photo: Image.Image, *, start: int = 0
     ) -> AsyncGenerator[list[tuple[int, ChunkResult]], None]:
-        """Judge the tiles behind the first `start`; gives positions and results in order, a batch at a time.
+        """Classify the tiles after the first `start`; yield positions and results in order, in batches.
 
-        Where the model is busy, it is waited for. Leaving early needs `aclosing()`. That, or a cancellation,
-        stops the work, but for the batches that threads have begun.
+        A full queue of a model is waited for. Leave early through `aclosing()` only: that, or a cancellation,
+        stops the work, except for batches that threads have begun.
 
-        Raises what `Model.infer()` does, except `Overloaded`.
+        Raises:
+            ValueError, DeadlineExceeded, ModelUnavailable, ModelFailed: as `Model.infer()`.
         """
         grid = Grid(*photo.size)
         first_positions = range(start, len(grid), self._batch_tiles)
@@ -94,7 +95,7 @@ class CoralClassifier:
     async def draw(self, photo: Image.Image, chunks: Iterable[ChunkResult], file: BinaryIO) -> None:
         """Tint a photograph in place and write it, as `write_overlay()` does.
 
-        Once begun it goes on though its caller leaves, until `file` is closed.
+        Cancelling does not stop it once it has begun; closing `file` does.
         """
         await self._in_thread(partial(write_overlay, photo, chunks, file))
 

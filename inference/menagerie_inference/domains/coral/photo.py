@@ -1,4 +1,4 @@
-"""Opens a photograph as a whole, at its full size, to be divided into tiles."""
+"""Opens a photograph at its full size, to be divided into tiles."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ square has, and decoding and encoding hold several whole rows.
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """A photograph as far as its file goes: upright RGB in its full size, without metadata."""
+    """A photograph, as much of it as its file holds: upright RGB at its full size, without metadata."""
 
     image: Image.Image
     missing_fraction: float
-    """The share of the photograph that its file does not hold, from 0 to .5; `image` is the rest."""
+    """The share of the photograph that its truncated file lacks, from 0 to .5; `image` is the rest."""
 
 
 def open_photo(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Photo:
     """Decode a photograph.
 
-    Of an animation it takes the first frame, of a file that was cut short what it holds. Blocks; Pillow
-    releases the GIL while it works. One copy of the pixels is left; meanwhile there are two of a photograph
-    that is turned, three of a transparent one, and nine of a 32-bit grey one.
+    Of an animation it takes the first frame, of a truncated file what it holds. Blocks; Pillow releases the
+    GIL while it works. It returns one copy of the pixels; meanwhile there are two of a photograph that is
+    rotated, three of a transparent one, and nine of a 32-bit grey one.
 
     Raises:
         ImageUnreadable: no decoder recognises the bytes.
-        ImageDamaged: they start as an image, and do not decode, or break off before half of the rows.
-        ImageTooLarge: the header tells of more than `max_pixels` pixels, or of a side over `MAX_SIDE`; no
-            pixel was decoded.
+        ImageDamaged: they start as an image, and do not decode, or are truncated before half of the rows.
+        ImageTooLarge: the header declares more than `max_pixels` pixels, or a side over `MAX_SIDE`; no pixel
+            was decoded.
     """
     with open_image(data, max_pixels=max_pixels) as image:
         _check_sides(image)

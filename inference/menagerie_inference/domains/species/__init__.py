@@ -1,4 +1,4 @@
-"""Camera-trap species: which animal a photo shows, where in it, and how sure that is."""
+"""Camera-trap species: which animal a photo shows, where, and with which confidence."""
 
 from menagerie_inference.domains.box import Box
 from menagerie_inference.domains.species.geofence import Place

@@ -1,4 +1,4 @@
-"""Where animals can be: rules that keep an answer from naming one where it does not live."""
+"""The geofence: rules that keep an answer from naming an animal where it does not live."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Rule:
-    """Where a taxon can be, by country and the regions that are meant; all of them if none is named."""
+    """Where a taxon can be, by country; the regions of a country, or all of it if none is named."""
 
     allow: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """If any country is named, the taxon is nowhere else."""
@@ -36,7 +36,7 @@ class Rule:
     block: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def blocks(self, place: Place) -> bool:
-        """Tell whether the taxon cannot be at a place. A region that is not known is not held against it."""
+        """Return whether the taxon cannot be at a place. An unknown region blocks nothing."""
         return self._not_allowed(place) or self._blocked(place)
 
     def _not_allowed(self, place: Place) -> bool:
@@ -65,7 +65,7 @@ class Geofence:
         return cls({taxon(f";{names};"): _rule(rule) for names, rule in rules.items()})
 
     def blocks(self, label: str, place: Place) -> bool:
-        """Tell whether a label's taxon cannot be at a place."""
+        """Return whether a label's taxon cannot be at a place."""
         rule = self._rules.get(taxon(label))
         return rule is not None and rule.blocks(place)
 

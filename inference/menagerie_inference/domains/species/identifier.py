@@ -1,4 +1,4 @@
-"""Identifies the species on photos."""
+"""Identifies the species in photos."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 
 class SpeciesIdentifier:
-    """Answers what a photo shows, with models and a pipeline that others may use, too; a `pipeline.Domain`.
+    """Answers what a photo shows, with a shared pipeline and shared models; a `pipeline.Domain`.
 
-    Without a finder of people nobody is found: the classes of ImageNet have no person. Raises `ManifestError`
-    as `SpeciesInterpreter` does.
+    Without a finder of people no people are found: the classes of ImageNet have no person.
+
+    Raises:
+        ManifestError: as `SpeciesInterpreter`.
     """
 
     def __init__(self, model: Model, pipeline: Pipeline, people: PeopleFinder | None = None) -> None:
@@ -38,10 +40,15 @@ class SpeciesIdentifier:
     async def identify(
         self, data: bytes, *, place: Place | None = None, deadline: float | None = None
     ) -> SpeciesResult:
-        """Answer about an encoded photo, within a `deadline` in the loop's time, in seconds.
+        """Answer about an encoded photo.
 
-        Where the camera's `place` is known, the answer is an animal that the model's geofence lets be there.
-        Raises what `Pipeline.run()` does, and what a model failed with.
+        Args:
+            place: where the camera stands; the model's geofence then rules out animals that do not live
+                there.
+            deadline: in the loop's time, in seconds.
+
+        Raises:
+            ImageError, Overloaded, DeadlineExceeded: as `Pipeline.run()`. What a model raises passes.
         """
         return await self._pipeline.run(self._at(place), (data,), deadline=deadline)
 

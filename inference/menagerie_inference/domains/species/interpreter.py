@@ -28,20 +28,21 @@ if TYPE_CHECKING:
     from menagerie_inference.manifest import Manifest
 
 DETECTED: Final = 0.5
-"""From this probability on, an animal or a vehicle counts as detected: more likely there than not."""
+"""The least probability at which an animal or a vehicle counts as detected: more likely there than not."""
 
 _CATEGORIES: Final = {"animal": "1", "human": "2", "vehicle": "3"}
 
 
 class SpeciesInterpreter:
-    """Knows what the outputs of a species model mean; a pure function of them, and of its manifest.
+    """Interprets the outputs of a species model, as its manifest says; a pure function.
 
-    Raises `ManifestError` as `taxonomy_of()` and `geofence_of()` do, and if the model is not shown the whole
-    photo: boxes would be wrong.
+    Raises:
+        ManifestError: as `taxonomy_of()` and `geofence_of()`, or the model's input is not the whole photo, so
+            that boxes would be wrong.
     """
 
     def __init__(self, manifest: Manifest, *, also: str = "") -> None:
-        """Name the weights that `also` have a part in the answer."""
+        """Take the model's manifest; `also` are the other weights that `model_version` names."""
         if manifest.input.resize != "squash":
             raise ManifestError(f"{manifest.identity}: a species model is shown the whole photo, squashed")
         self._taxonomy = taxonomy_of(manifest)
@@ -61,13 +62,16 @@ class SpeciesInterpreter:
     ) -> SpeciesResult:
         """Answer about one photo.
 
-        `logits` is (outputs,), `activation` the class activation map (rows, columns); `people` were found by
-        others, surest first. Where the camera's `place` is known, the answer is an animal that can be there.
+        Args:
+            logits: (outputs,).
+            activation: the class activation map (rows, columns).
+            people: the detected people, the most confident first.
+            place: where the camera stands; the geofence then rules out animals that do not live there.
         """
         scores = self._classifier.scores(logits)
         top_classes = self._classifier.top_classes(scores)
         humans = [Detection(_CATEGORIES["human"], "human", one.conf, one.bbox) for one in people]
-        # Who is on a photograph matters more than how sure the classifier is of the animal beside them.
+        # People on a photograph matter more than the classifier's confidence in the animal beside them.
         found = (*humans, *_detect(scores, activation))
         decision = decide(
             Evidence(top_classes, next(iter(found), None), self._taxonomy, self._blocked_at(place))
@@ -88,7 +92,7 @@ class SpeciesInterpreter:
 
 
 def _detect(scores: Scores, activation: NDArray[np.float32]) -> tuple[Detection, ...]:
-    """Find the animal or the vehicle; the map shows where one is, not how many there are."""
+    """Detect the animal or the vehicle; the map shows where one is, not how many there are."""
     label, conf = max((("animal", scores.animal), ("vehicle", scores.vehicle)), key=lambda one: one[1])
     if conf < DETECTED:
         return ()

@@ -1,4 +1,4 @@
-"""The job of a photograph: judge its tiles, draw the result, and go on where an earlier attempt stopped."""
+"""Runs a photograph's job: classifies its tiles and draws the result, resuming after an earlier attempt."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from menagerie_server.store.objects import Objects
 
 SAVE_SECONDS: Final = 0.25
-"""How often what is judged is saved: a save takes some milliseconds, and a crash repeats what was not."""
+"""How often results are saved: a save takes some milliseconds, and a crash loses those since the last."""
 PIECE_BYTES: Final = 1024 * 1024
 
 
@@ -43,7 +43,7 @@ class CoralJobRunner:
         self._objects = objects
 
     async def run(self, job: Job, attempt: JobAttempt) -> None:
-        """Make one attempt at a job; `jobs.attempt.Runner` says what it may raise."""
+        """Make one attempt at a job, as `jobs.attempt.Runner` says."""
         try:
             photo = await self._classifier.open(await self._objects.get(job.input))
         except (ImageUnreadable, ImageDamaged, ImageTooLarge) as error:
@@ -74,7 +74,7 @@ class CoralJobRunner:
             await self._classifier.draw(photo, chunks, file)
             file.seek(0)
             await self._objects.put(name, _pieces(file))
-            # The disk takes milliseconds to take back tens of megabytes.
+            # Freeing tens of megabytes takes milliseconds.
             await asyncio.to_thread(file.close)
 
 

@@ -1,4 +1,4 @@
-"""Between what the species domain and Gemini answer and the messages of menagerie.species.v1."""
+"""Converts results of the species domain and of Gemini to messages of menagerie.species.v1."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _detection(one: Detection) -> pb.Detection:
 
 
 def gemini_response(analysis: Analysis) -> pb.GeminiAnalyzeResponse:
-    """Return an analysis as a message. It may take a while: the answers may be long."""
+    """Convert an analysis to a message; slow if the answers are long."""
     return pb.GeminiAnalyzeResponse(
         prompt=analysis.prompt,
         schema=_struct(analysis.schema),
