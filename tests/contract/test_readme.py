@@ -57,6 +57,7 @@ def here(text: str, server: RunningServer) -> str:
     """Put the ports of the server at hand in place of the default ones."""
     text = text.replace("localhost:8080", f"localhost:{server.front_door_port}")
     text = text.replace("localhost:8003", f"localhost:{server.ports['nsfw']}")
+    text = text.replace("localhost:8004", f"localhost:{server.ports['muzzle']}")
     return text.replace("localhost:7860", f"localhost:{server.ports['species']}")
 
 
@@ -99,6 +100,21 @@ def test_every_link_into_the_repository_leads_somewhere(page: Path, target: str)
     linked = page.parent / path if path else page
     assert linked.exists()
     assert not heading or heading in anchors(linked)
+
+
+@pytest.mark.parametrize("start", ["curl http://localhost:8004/predict/file", "b64()"])
+def test_a_muzzle_is_verified_and_identified_as_shown(server: RunningServer, start: str) -> None:
+    commands, shown = shown_after(start)
+    quiet = here(commands, server).replace("curl ", "curl --silent --fail ")
+    result = subprocess.run(["bash", "-ec", quiet], capture_output=True, text=True, check=True, cwd=ROOT)
+    answer = json.loads(result.stdout[result.stdout.rindex('{"decision"') :])
+    beginning = json.loads(shown.replace(",\n  …", ""))
+    assert without_figures(answer["decision"]) == without_figures(beginning["decision"])
+
+
+def without_figures(decision: dict[str, object]) -> dict[str, object]:
+    """Leave out what retrained models change."""
+    return {name: value for name, value in decision.items() if not isinstance(value, float)}
 
 
 def test_every_make_target_that_is_named_exists() -> None:
