@@ -47,7 +47,7 @@ def work(statistics: Statistics, *images: JudgedImage, slot: str = TRIPLE_ENSEMB
     with statistics.request() as request:
         request.judged_by(slot)
         for image in images:
-            statistics.add(image)
+            statistics.add(image.moderation, image.milliseconds)
 
 
 async def growth(database: Database, before: Totals) -> dict[str, float]:
