@@ -134,7 +134,7 @@ class ImageModerator:
         judged = JudgedImage(image.name, image.size, moderation, milliseconds, hosted)
         self._slot = moderation.slot
         request.judged_by(moderation.slot)
-        self._statistics.add(judged)
+        self._statistics.add(moderation, milliseconds)
         return judged
 
     async def _moderate(self, moderator: Moderator, content: bytes, *, patient: bool) -> Moderation:

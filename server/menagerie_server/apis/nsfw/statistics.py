@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from psycopg import AsyncConnection
     from psycopg.rows import TupleRow
 
-    from menagerie_server.apis.nsfw.moderation import JudgedImage
+    from menagerie_inference.domains.nsfw import Moderation
     from menagerie_server.store.pool import Database
 
 SAVE_SECONDS: Final = 1.0
@@ -135,14 +135,14 @@ class Statistics:
             self._unsaved.ensemble += TRIPLE_ENSEMBLE in request.slots
             self._unsaved.fallback += OPENCLIP_FALLBACK in request.slots
 
-    def add(self, judged: JudgedImage) -> None:
-        """Count an image that was judged."""
+    def add(self, moderation: Moderation, milliseconds: float) -> None:
+        """Count an image that was judged, and how long it took."""
         counts = self._unsaved
         counts.images += 1
-        counts.nsfw += judged.moderation.final_decision == NSFW
-        counts.confidence += judged.moderation.confidence
-        counts.milliseconds += judged.milliseconds
-        counts.times[time_class(judged.milliseconds)] += 1
+        counts.nsfw += moderation.final_decision == NSFW
+        counts.confidence += moderation.confidence
+        counts.milliseconds += milliseconds
+        counts.times[time_class(milliseconds)] += 1
 
     async def totals(self) -> Totals:
         """Return what all have counted, this process up to now. Raises StoreUnavailable."""
