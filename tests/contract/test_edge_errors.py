@@ -120,7 +120,8 @@ def test_a_wrong_method(client: httpx.Client, name: str) -> None:
 @each_api
 def test_an_unknown_query_parameter_is_ignored(client: httpx.Client, name: str) -> None:
     """Pollers add such ones to get past caches."""
-    plain, with_one = (client.get(APIS[name].health, params=params) for params in ({}, {"_": "1732"}))
+    path = "/config" if name == "nsfw" else APIS[name].health  # whose health tells the time
+    plain, with_one = (client.get(path, params=params) for params in ({}, {"_": "1732"}))
     assert (with_one.status_code, with_one.content) == (plain.status_code, plain.content)
 
 

@@ -136,7 +136,7 @@ class Statistics:
             self._unsaved.fallback += OPENCLIP_FALLBACK in request.slots
 
     def add(self, moderation: Moderation, milliseconds: float) -> None:
-        """Count an image that was judged, in so many milliseconds."""
+        """Count an image that was judged, and how long it took."""
         counts = self._unsaved
         counts.images += 1
         counts.nsfw += moderation.final_decision == NSFW

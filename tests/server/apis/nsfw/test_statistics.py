@@ -18,7 +18,6 @@ from menagerie_inference.domains.nsfw import (
     EnsemblePrediction,
     Moderation,
 )
-from menagerie_server.apis.nsfw.moderation import JudgedImage
 from menagerie_server.apis.nsfw.statistics import (
     SAVE_SECONDS,
     STEP,
@@ -36,18 +35,18 @@ if TYPE_CHECKING:
     from menagerie_server.store.pool import Database
 
 
-def judged(milliseconds: float, *, unsafe: bool = False, confidence: float = 0.8) -> JudgedImage:
+def judged(milliseconds: float, *, unsafe: bool = False, confidence: float = 0.8) -> tuple[Moderation, float]:
     category = "female_present" if unsafe else "male_only"
     found = EnsemblePrediction(category, confidence, 1.0, CategoryProbabilities(0.5, 0.5, 0))
     moderation = Moderation(TRIPLE_ENSEMBLE, found, {}, False, None, 1, 0)  # noqa: FBT003
-    return JudgedImage("a.jpg", 1, moderation, milliseconds, None)
+    return moderation, milliseconds
 
 
-def work(statistics: Statistics, *images: JudgedImage, slot: str = TRIPLE_ENSEMBLE) -> None:
+def work(statistics: Statistics, *images: tuple[Moderation, float], slot: str = TRIPLE_ENSEMBLE) -> None:
     with statistics.request() as request:
         request.judged_by(slot)
         for image in images:
-            statistics.add(image.moderation, image.milliseconds)
+            statistics.add(*image)
 
 
 async def growth(database: Database, before: Totals) -> dict[str, float]:
