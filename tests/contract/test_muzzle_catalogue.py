@@ -49,6 +49,7 @@ def herd() -> Iterator[RunningServer]:
             MENAGERIE_PROFILE=str(write_embedders(folder / "models")),
             MENAGERIE_MUZZLE_REVIEW_FROM="0.5",
             MENAGERIE_MUZZLE_REVIEW_BELOW="1",
+            PREDICT_EUCLIDEAN_MAX="0.8",
         ) as server,
     ):
         yield server
@@ -105,6 +106,15 @@ def test_the_decision_is_the_one_that_predict_gives(client: httpx.Client) -> Non
             assert identified[name] == pytest.approx(predicted.pop(name), abs=1e-6)
             identified.pop(name)
         assert identified == predicted
+
+
+def test_the_documents_own_variable_sets_a_threshold(client: httpx.Client) -> None:
+    body = {"reference_photos": references(1), "probe_photo": text(photo_of(1, 9))}
+    answer = client.post("/predict", json=body).json()
+    thresholds = {one["metric"]: one["threshold"] for one in answer["summary"]["criteria"]}
+    assert thresholds["euclidean_distance"] == 0.8
+    distance = answer["details"]["ensemble"]["template_vs_probe_distance"]
+    assert answer["decision"]["confidence"] == pytest.approx((0.8 - distance) / 0.8)
 
 
 def test_a_photo_of_another_does_not_match(client: httpx.Client, animal: dict[str, Any]) -> None:

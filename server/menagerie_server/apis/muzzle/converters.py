@@ -76,6 +76,13 @@ def animal_message(animal: Animal, notice: str = "") -> pb.Animal:
     return message
 
 
+def animals_message(animals: Iterable[Animal], token: str) -> pb.ListAnimalsResponse:
+    """Return a page of animals as a message."""
+    return pb.ListAnimalsResponse(
+        animals=[animal_message(animal) for animal in animals], next_page_token=token
+    )
+
+
 def _decision(decision: Decision) -> pb.Decision:
     return pb.Decision(
         verdict=decision.verdict,

@@ -23,6 +23,7 @@ from menagerie_server.apis.muzzle import requests
 from menagerie_server.apis.muzzle.catalogue import NOBODY
 from menagerie_server.apis.muzzle.converters import (
     animal_message,
+    animals_message,
     domain_check_message,
     encoded_message,
     identification_message,
@@ -125,15 +126,16 @@ class MuzzleService(muzzle_pb2_grpc.MuzzleServiceServicer):
         await self._tell_versions(context)
         return animal_message(animal, enrollment.notice)
 
-    async def ListAnimals(self, request: pb.ListAnimalsRequest, context: Context) -> pb.ListAnimalsResponse:
+    async def ListAnimals(  # type: ignore[override]
+        self, request: pb.ListAnimalsRequest, context: Context
+    ) -> bytes:
         """Return a page of the enrolled animals."""
         if request.page_size < 0:
             raise InvalidRequest("page_size is below 0.")
         size = min(request.page_size or PAGE_SIZE, MAX_PAGE_SIZE)
         animals, token = await self._catalogue.page(request.page_token, size)
-        return pb.ListAnimalsResponse(
-            animals=[animal_message(animal) for animal in animals], next_page_token=token
-        )
+        # A thousand animals take longer than the event loop may be held.
+        return await asyncio.to_thread(lambda: animals_message(animals, token).SerializeToString())
 
     async def GetAnimal(self, request: pb.GetAnimalRequest, context: Context) -> pb.Animal:
         """Find an enrolled animal."""
@@ -152,13 +154,15 @@ class MuzzleService(muzzle_pb2_grpc.MuzzleServiceServicer):
         """Find the enrolled animal that a photo shows."""
         embedders = self._embedders.get().require(len(SLOTS))
         probe, most = await asyncio.to_thread(requests.search, request)
-        outputs = await self._ask([probe], dict, least=len(SLOTS))
-        [check] = check_domain(outputs, self._thresholds)
-        found = NOBODY
-        if check.passed:
-            found = await self._catalogue.nearest(Codes.of(outputs).ensemble[0], most, embedders)
+        outputs, code = await self._ask([probe], self._code_to_find, least=len(SLOTS))
+        found = NOBODY if code is None else await self._catalogue.nearest(code, most, embedders)
         await self._tell_versions(context)
         return await asyncio.to_thread(self._identification, outputs, found, most)
+
+    def _code_to_find(self, outputs: Outputs) -> tuple[Outputs, NDArray[np.float64] | None]:
+        """Return the outputs, and the code to look for; none where the photo shows no muzzle."""
+        [check] = check_domain(outputs, self._thresholds)
+        return outputs, Codes.of(outputs).ensemble[0] if check.passed else None
 
     def _identification(self, outputs: Outputs, found: Nearest, most: int) -> pb.IdentifyAnimalResponse:
         identification = identify(outputs, template(found.codes), self._thresholds)

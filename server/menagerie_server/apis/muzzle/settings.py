@@ -41,9 +41,9 @@ class MuzzleSettings(ApiSettings):
 
     @model_validator(mode="after")
     def _check_review(self) -> Self:
-        ends = (self.review_from, self.review_below)
-        if ends.count(None) == 1:
+        low, high = self.review_from, self.review_below
+        if (low is None) != (high is None):
             raise ValueError("review_from and review_below are set together")
-        if self.review_from is not None and self.review_below is not None and ends[0] >= ends[1]:  # type: ignore[operator]
+        if low is not None and high is not None and low >= high:
             raise ValueError("review_from is below review_below")
         return self

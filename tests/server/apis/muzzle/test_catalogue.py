@@ -159,13 +159,6 @@ async def test_a_token_of_another_list_is_refused(database: Database) -> None:
             await Catalogue(database).page(token, 5)
 
 
-def test_tokens_come_back() -> None:
-    tokens = PageTokens("muzzle")
-    for number in (1, 2**40, 2**63 - 1):
-        assert tokens.read(tokens.write(number)) == number
-    assert tokens.read("") == 0
-
-
 async def test_the_index_is_used(database: Database, weights: MuzzleEmbedders) -> None:
     catalogue = Catalogue(database)
     added = await catalogue.add("", enrolled(6), weights)
