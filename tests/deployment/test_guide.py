@@ -132,4 +132,5 @@ def test_every_variable_that_is_named_is_a_setting() -> None:
             known |= {f"{name}_{inner}".upper() for inner in type(field.default).model_fields}
     named = set(re.findall(r"MENAGERIE_([A-Z_<>]+)", GUIDE))
     assert "DATA_DIR" in known
+    assert "TRUSTED_PROXIES" in named
     assert named <= known
