@@ -16,9 +16,10 @@ from tests.support.server import running_server
 
 from menagerie.nsfw.v1 import nsfw_pb2 as pb
 from menagerie.nsfw.v1 import nsfw_pb2_grpc
+from menagerie.type.v1.image_pb2 import Image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from tests.support.server import RunningServer
@@ -133,6 +134,29 @@ def public() -> Iterator[tuple[RunningServer, Path]]:
         ) as server,
     ):
         yield server, folder / "data"
+
+
+@pytest.mark.parametrize(
+    ("told", "base"),
+    [
+        ({"x-menagerie-host": "a.example:8080"}, "http://a.example:8080"),
+        ({"x-menagerie-host": "a.example", "x-forwarded-proto": "https"}, "https://a.example"),
+        ({"x-menagerie-host": "a.example", "x-forwarded-prefix": "/nsfw/"}, "http://a.example/nsfw"),
+        ({"x-menagerie-host": "a.example", "x-forwarded-prefix": "//evil.example"}, "http://a.example"),
+        ({"x-menagerie-host": "a.example", "x-forwarded-prefix": '/"><script>'}, "http://a.example"),
+        ({}, None),
+    ],
+)
+async def test_the_url_is_on_the_host_that_the_edge_names(
+    server: RunningServer, told: dict[str, str], base: str | None
+) -> None:
+    async def requests() -> AsyncIterator[pb.PredictSingleRequest]:
+        yield pb.PredictSingleRequest(image=Image(content=images.jpeg()))
+
+    async with grpc.aio.insecure_channel(server.worker()) as channel:
+        stub: nsfw_pb2_grpc.NsfwServiceAsyncStub = nsfw_pb2_grpc.NsfwServiceStub(channel)
+        answer = await stub.PredictSingle(requests(), metadata=tuple(told.items()))
+    assert answer.image_url == f"{base or server.api('nsfw')}/image/{answer.image_id}"
 
 
 def test_the_url_is_on_the_public_address(public: tuple[RunningServer, Path]) -> None:

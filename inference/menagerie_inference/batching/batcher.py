@@ -9,8 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from menagerie_inference.batching.batch import Outputs, Run, join, run_together
-from menagerie_inference.batching.policy import BatchPolicy
-from menagerie_inference.batching.queue import BatchQueue, Item
+from menagerie_inference.batching.queue import BatchPolicy, BatchQueue, Item
 from menagerie_inference.batching.statistics import BatchObserver, BatchReport, BatchStatistics
 from menagerie_inference.errors import ModelUnavailable
 

@@ -9,8 +9,7 @@ import numpy as np
 from PIL import Image
 
 from menagerie_inference.domains.coral.photo import open_photo
-from menagerie_inference.domains.coral.preprocessing import prepare
-from menagerie_inference.domains.coral.tiling import Grid, Tile
+from menagerie_inference.domains.coral.tiling import Grid, Tile, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

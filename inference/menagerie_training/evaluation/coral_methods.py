@@ -14,9 +14,8 @@ from PIL import ImageChops, ImageStat
 from menagerie_inference.backends import load_backend
 from menagerie_inference.domains.coral.classifier import BATCH_TILES
 from menagerie_inference.domains.coral.interpreter import TileInterpreter
-from menagerie_inference.domains.coral.preprocessing import prepare
 from menagerie_inference.domains.coral.result import BLEACHED
-from menagerie_inference.domains.coral.tiling import Grid, Tile
+from menagerie_inference.domains.coral.tiling import Grid, Tile, prepare
 from menagerie_inference.image.spec import InputSpec, Scaling
 from menagerie_inference.manifest import Manifest, ModelFile, OutputSpec
 from menagerie_training.evaluation.coral_report import PhotoPredictions, Prediction, open_path

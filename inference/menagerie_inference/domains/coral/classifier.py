@@ -12,9 +12,8 @@ from menagerie_inference.concurrency import in_order
 from menagerie_inference.domains.coral.interpreter import TileInterpreter
 from menagerie_inference.domains.coral.overlay import write_overlay
 from menagerie_inference.domains.coral.photo import MAX_PIXELS, open_photo
-from menagerie_inference.domains.coral.preprocessing import prepare
 from menagerie_inference.domains.coral.result import ChunkResult, Summary
-from menagerie_inference.domains.coral.tiling import Grid
+from menagerie_inference.domains.coral.tiling import Grid, prepare
 from menagerie_inference.pipeline import Inference, ModelRun, run_in_thread, run_patiently
 
 if TYPE_CHECKING:

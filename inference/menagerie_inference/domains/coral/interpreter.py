@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from menagerie_inference.domains.coral.probability import BleachedProbability, logistic
-from menagerie_inference.domains.coral.result import BLEACHED, HEALTHY, TilePrediction
-from menagerie_inference.domains.coral.secondary_model import predict_by_both
+from menagerie_inference.domains.coral.result import BLEACHED, HEALTHY, UNSURE, TilePrediction
 from menagerie_inference.errors import ManifestError
 
 if TYPE_CHECKING:
@@ -16,6 +15,19 @@ if TYPE_CHECKING:
     from menagerie_inference.manifest import Manifest
 
 _REEF: Final = "reef"
+
+_WEIGHT: Final = 0.2
+_UNSURE_FROM: Final = 0.4
+_UNSURE_TO: Final = 0.6
+
+PRIMARY_BLEACHED: Final = "primary_bleached"
+SECONDARY_UNSURE: Final = "secondary_unsure_primary_no"
+NEAR_THRESHOLD: Final = "bonus_near_threshold_primary_no"
+LOW_SUPPORT: Final = "primary_no_low_support"
+"""The documented service's reasons for a tile's label."""
+
+NO_REEF: Final = "no_reef"
+"""Our own reason, for a tile on which the first model finds no reef."""
 
 
 class TileInterpreter:
@@ -28,7 +40,7 @@ class TileInterpreter:
     bleached coral.
 
     Of a second model only the probability is used, and only for tiles that the first does not call bleached;
-    see `secondary_model`.
+    see `predict_by_both()`.
 
     Raises:
         ManifestError: a model has other outputs.
@@ -64,3 +76,29 @@ class TileInterpreter:
         if _REEF not in outputs:
             return [True] * tiles
         return [bool(one) for one in logistic(outputs[_REEF]) >= self._reef_threshold]
+
+
+def predict_by_both(
+    primary: float, secondary: float, *, threshold: float, shows_reef: bool
+) -> TilePrediction:
+    """Predict a tile's label from the probabilities of two models.
+
+    The first alone makes it `BLEACHED`, from the threshold on. To a lower probability a fifth of the second's
+    is added; then the tile is `UNSURE` if the second's lies from .4 to .6, or if the sum is .4 or above.
+    """
+    if not shows_reef:
+        return TilePrediction(primary, HEALTHY, primary, secondary, 0.0, NO_REEF)
+    if primary >= threshold:
+        return TilePrediction(primary, BLEACHED, primary, secondary, 0.0, PRIMARY_BLEACHED)
+    bonus = _WEIGHT * secondary
+    raised = min(1.0, primary + bonus)
+    label, reason = _without_the_first(raised, secondary)
+    return TilePrediction(raised, label, primary, secondary, bonus, reason)
+
+
+def _without_the_first(raised: float, secondary: float) -> tuple[str, str]:
+    if _UNSURE_FROM <= secondary <= _UNSURE_TO:
+        return UNSURE, SECONDARY_UNSURE
+    if raised >= _UNSURE_FROM:
+        return UNSURE, NEAR_THRESHOLD
+    return HEALTHY, LOW_SUPPORT

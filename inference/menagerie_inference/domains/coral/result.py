@@ -54,7 +54,7 @@ class ChunkResult:
     """How much the second added to the first's probability."""
 
     decision_reason: str | None = None
-    """The reason for its label, one of `secondary_model`'s constants."""
+    """The reason for its label, one of `interpreter`'s constants."""
 
     @property
     def bleached(self) -> bool:

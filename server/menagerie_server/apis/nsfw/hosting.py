@@ -35,6 +35,10 @@ REMOVED_TOGETHER: Final = 200
 STEM_CHARACTERS: Final = 80
 GIBIBYTE: Final = 1024**3
 
+HOST_HEADER: Final = "x-menagerie-host"
+"""Where the edge says by which host and port a caller came."""
+
+_PREFIX: Final = re.compile(r"(?:/[0-9A-Za-z._~-]+)*")
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _UNSAFE: Final = re.compile(r"[^0-9A-Za-z_-]+")
 
@@ -176,5 +180,16 @@ class ImageUrls:
 
     def of(self, context: Context) -> Callable[[str], str]:
         """Return what makes an image's URL of its id, for one caller."""
-        base = self._base or self._own
+        base = self._base or _came_by(context) or self._own
         return lambda image_id: f"{base}/image/{image_id}"
+
+
+def _came_by(context: Context) -> str | None:
+    """Return the address by which a caller came, where the edge tells it."""
+    told = {key: str(value) for key, value in context.invocation_metadata() or ()}
+    host = told.get(HOST_HEADER)
+    if not host:
+        return None
+    scheme = "https" if told.get("x-forwarded-proto") == "https" else "http"
+    prefix = told.get("x-forwarded-prefix", "").rstrip("/")
+    return f"{scheme}://{host}{prefix if _PREFIX.fullmatch(prefix) else ''}"

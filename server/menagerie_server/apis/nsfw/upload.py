@@ -12,21 +12,10 @@ from menagerie_server.apis.nsfw.errors import ONE_IMAGE, TOO_MANY_FILES, Invalid
 from menagerie_server.errors import InvalidRequest, RequestTooLarge
 
 if TYPE_CHECKING:
-    from typing import Protocol
-
-    from menagerie.type.v1.image_pb2 import Image
+    from menagerie.nsfw.v1 import nsfw_pb2 as pb
     from menagerie_server.uploads import FileReceiver
 
-    class ImageRequest(Protocol):
-        """A message with an image, or with a piece of a form."""
-
-        @property
-        def image(self) -> Image:
-            """The image."""
-
-        def WhichOneof(self, name: str) -> str | None:
-            """Name the field of a oneof that is there."""
-
+    ImageRequest = pb.PredictSingleRequest | pb.PredictMultiRequest | pb.PredictStreamingRequest
 
 MEBIBYTE: Final = 1024 * 1024
 MAX_BYTES: Final = 50 * MEBIBYTE

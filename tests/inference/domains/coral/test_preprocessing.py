@@ -5,8 +5,7 @@ import pytest
 from PIL import Image
 from tests.support.images import encode
 
-from menagerie_inference.domains.coral.preprocessing import prepare
-from menagerie_inference.domains.coral.tiling import Grid, Tile
+from menagerie_inference.domains.coral.tiling import Grid, Tile, prepare
 from menagerie_inference.image import InputSpec, decode
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from menagerie_inference.domains.coral.interpreter import predict_by_both
 from menagerie_inference.domains.coral.result import BLEACHED, HEALTHY, UNSURE, TilePrediction
-from menagerie_inference.domains.coral.secondary_model import predict_by_both
 
 
 @pytest.mark.parametrize(

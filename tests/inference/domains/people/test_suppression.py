@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from menagerie_inference.domains.people.suppression import MAX_OVERLAP, suppress
+from menagerie_inference.domains.people.interpreter import MAX_OVERLAP, suppress
 
 FRACTIONS = st.floats(0, 1, width=32)
 BOXES = st.tuples(FRACTIONS, FRACTIONS, FRACTIONS, FRACTIONS).map(
