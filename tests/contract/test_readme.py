@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.contract.cases.case import data_lines
 
 if TYPE_CHECKING:
     from tests.support.server import RunningServer
@@ -23,6 +24,9 @@ PAGES = sorted(path for folder in (".", "docs", "clients/examples") for path in 
 
 FIGURE = re.compile(r"0\.\d+")
 """The last digits of a score depend on the processor's instructions for int8."""
+
+OF_ONE_RUN = re.compile(r"_ms$|^image_id$|^image_url$")
+"""What differs each time."""
 
 
 def blocks() -> list[tuple[str, str]]:
@@ -52,6 +56,7 @@ def anchors(page: Path) -> set[str]:
 def here(text: str, server: RunningServer) -> str:
     """Put the ports of the server at hand in place of the default ones."""
     text = text.replace("localhost:8080", f"localhost:{server.front_door_port}")
+    text = text.replace("localhost:8003", f"localhost:{server.ports['nsfw']}")
     return text.replace("localhost:7860", f"localhost:{server.ports['species']}")
 
 
@@ -64,6 +69,21 @@ def test_the_curl_line_gives_what_is_shown(server: RunningServer) -> None:
     command, shown = shown_after("curl -X POST")
     result = subprocess.run(shlex.split(here(command, server)), capture_output=True, check=True, cwd=ROOT)
     assert rounded(json.loads(result.stdout)) == rounded(json.loads(shown))
+
+
+def test_the_stream_gives_the_lines_that_are_shown(server: RunningServer) -> None:
+    command, shown = shown_after("curl -N http://localhost:8003")
+    result = subprocess.run(shlex.split(here(command, server)), capture_output=True, check=True, cwd=ROOT)
+    lasting = [
+        [
+            {key: value for key, value in line.items() if not OF_ONE_RUN.search(key)}
+            for line in data_lines(text)
+        ]
+        for text in (result.stdout.decode(), f"{shown}\n")
+    ]
+    for line in (line for lines in lasting for line in lines if "progress" in line):
+        del line["progress"]["total"], line["progress"]["total_is_final"]
+    assert rounded(lasting[0]) == rounded(lasting[1])
 
 
 def test_the_python_code_prints_what_is_shown(server: RunningServer) -> None:

@@ -76,6 +76,7 @@ class NsfwApi(ServedApi):
             under_way=at_once,
         )
         resources.jobs.clean_up_with(self._hosting.remove_expired)
+        resources.jobs.clean_up_with(self._statistics.forget_workers)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:

@@ -69,7 +69,7 @@ class Summary:
         )
 
 
-def single_response(judged: JudgedImage, url: str | None, *, milliseconds: float) -> pb.PredictSingleResponse:
+def single_response(judged: JudgedImage, url: str | None) -> pb.PredictSingleResponse:
     """Return the answer about one image, without where it was stored."""
     moderation = judged.moderation
     response = pb.PredictSingleResponse(
@@ -77,7 +77,7 @@ def single_response(judged: JudgedImage, url: str | None, *, milliseconds: float
         results=pb.Results(**{moderation.slot: _slot_result(judged)}),
         final_decision=moderation.final_decision,
         confidence=moderation.confidence,
-        total_time_ms=milliseconds,
+        total_time_ms=judged.milliseconds,
         ensemble_category=moderation.ensemble_category,
         models_used=moderation.models_used,
         image_size_mb=judged.size / MEGABYTE,

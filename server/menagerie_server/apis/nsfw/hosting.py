@@ -38,6 +38,7 @@ GIBIBYTE: Final = 1024**3
 HOST_HEADER: Final = "x-menagerie-host"
 """Where the edge says by which host and port a caller came."""
 
+ANY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - nothing is bound to it here
 _PREFIX: Final = re.compile(r"(?:/[0-9A-Za-z._~-]+)*")
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _UNSAFE: Final = re.compile(r"[^0-9A-Za-z_-]+")
@@ -87,11 +88,11 @@ class Hosting:
 
     async def keep_prediction(self, hosted: HostedImage, name: str, text: str) -> None:
         """Keep an answer under a name that `prediction_file()` gave. Raises StoreUnavailable."""
-        await self._objects.put(f"{FOLDER}/{name}", text.encode())
         async with self._database.connection() as connection:
             await connection.execute(
                 "UPDATE nsfw_images SET prediction = %s WHERE image_id = %s", [name, hosted.image_id]
             )
+        await self._objects.put(f"{FOLDER}/{name}", text.encode())
 
     async def content_type(self, image_id: str) -> str:
         """Return the content type of an image that is kept.
@@ -176,7 +177,8 @@ class ImageUrls:
     def __init__(self, settings: NsfwSettings, host: str) -> None:
         base = settings.public_base_url
         self._base = str(base).rstrip("/") if base is not None else None
-        self._own = f"http://{host}:{settings.port}"
+        own = "localhost" if host in ANY_ADDRESS else f"[{host}]" if ":" in host else host
+        self._own = f"http://{own}:{settings.port}"
 
     def of(self, context: Context) -> Callable[[str], str]:
         """Return what makes an image's URL of its id, for one caller."""

@@ -111,7 +111,7 @@ class ImageModerator:
     async def judge(
         self, image: ReceivedImage, request: Request, *, patient: bool = True, spent: float = 0.0
     ) -> JudgedImage:
-        """Judge an image, and keep it. Its time counts from its turn on.
+        """Judge an image, and keep it. Its time counts from its turn on; an impatient caller's, from now on.
 
         Args:
             request: the one that it belongs to, which is told who judged.
@@ -124,8 +124,9 @@ class ImageModerator:
             Overloaded, DeadlineExceeded: as `Pipeline.run()` says.
         """
         moderator = self.get()
+        asked = time.perf_counter()
         async with self._turns(patient=patient):
-            started = time.perf_counter()
+            started = time.perf_counter() if patient else asked
             content = await asyncio.to_thread(image.content)
             moderation = await self._moderate(moderator, content, patient=patient)
             hosted = await self._hosting.keep(content, image.format or "")

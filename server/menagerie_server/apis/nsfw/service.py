@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from contextlib import aclosing, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -90,13 +89,11 @@ class NsfwService(nsfw_pb2_grpc.NsfwServiceServicer):
         with self._parts.statistics.request() as counted, closing(ImageReceiver(SINGLE)) as receiver:
             self._parts.moderator.get()
             images = await _read(request, receiver)
-            started = time.perf_counter()
             images[0].check()
             judged = await self._parts.moderator.judge(images[0], counted, patient=False)
             await self._send_model_version(context)
-            milliseconds = (time.perf_counter() - started) * 1000
             url = self._parts.urls.of(context)(judged.hosted.image_id) if judged.hosted else None
-            response = converters.single_response(judged, url, milliseconds=milliseconds)
+            response = converters.single_response(judged, url)
             await self._keep_prediction(judged, response)
             return response
 

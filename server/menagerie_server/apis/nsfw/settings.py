@@ -31,7 +31,8 @@ class NsfwSettings(ApiSettings):
     max_hosted_gb: PositiveInt = 32
     """What all kept images together may have, in GiB; beyond it images are judged, and not kept."""
     public_base_url: AnyHttpUrl | None = None
-    """Where callers reach this API, as https://moderation.example.org; none: the host by which each came."""
+    """Where callers reach this API, as https://moderation.example.org; none: by which host each came, as the
+    edge tells it, or else the API's own address."""
     allowed_networks: Names = ()
     """Networks, such as 10.1.0.0/16, from which /predict/urls downloads, too; the others are public ones."""
 

@@ -150,6 +150,11 @@ class Statistics:
         async with self._database.transaction() as connection:
             return await _read(connection)
 
+    async def forget_workers(self) -> None:
+        """Forget the workers that have ended long ago. Raises StoreUnavailable."""
+        async with self._database.connection() as connection:
+            await connection.execute("DELETE FROM nsfw_workers WHERE seen < now() - interval '1 hour'")
+
     async def save(self) -> None:
         """Add what this process has counted to everyone's. Raises StoreUnavailable."""
         async with self._saving:
@@ -213,6 +218,8 @@ def percentile(times: Counter[int], share: float) -> float:
 
 
 async def _add(connection: AsyncConnection[TupleRow], counts: Counts) -> None:
+    if not counts.requests and not counts.images:
+        return
     # The one row first: workers take turns from here on.
     await connection.execute(
         """

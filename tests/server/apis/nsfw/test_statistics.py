@@ -139,6 +139,17 @@ async def test_the_server_runs_as_long_as_its_oldest_worker(database: Database) 
     assert totals.database_bytes > 1_000_000
 
 
+async def test_workers_that_have_ended_are_forgotten(database: Database) -> None:
+    gone, there = Statistics(database), Statistics(database)
+    await gone.save()
+    await execute(database, "UPDATE nsfw_workers SET seen = now() - interval '2 hours'")
+    await there.save()
+    await there.forget_workers()
+    async with database.connection() as connection:
+        row = await (await connection.execute("SELECT count(*) FROM nsfw_workers")).fetchone()
+    assert row == (1,)
+
+
 @given(st.lists(st.floats(0.01, 1e6), min_size=1, max_size=200), st.sampled_from([0.5, 0.95, 0.99]))
 def test_a_percentile_is_exact_to_a_class(times: Sequence[float], share: float) -> None:
     found = percentile(Counter(map(time_class, times)), share)
