@@ -162,9 +162,12 @@ class Pipeline:
     async def run_on_frames(
         self, domain: Domain[T], photograph: bytes, *, frames: int, deadline: float | None = None
     ) -> T:
-        """Answer about at most so many frames of one photograph, which the domain takes for its photographs.
+        """Answer about at most `frames` frames of one photograph, as `decode_frames()` chooses them.
 
-        The frames are those of `decode_frames()`. Otherwise as `run()`, and raises what it does.
+        The domain gets the frames as its photographs.
+
+        Raises:
+            ImageError, Overloaded, DeadlineExceeded: as `run()`.
         """
         with self._call(domain) as spread:
             if spread:

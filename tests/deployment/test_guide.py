@@ -14,6 +14,7 @@ from tests.support.folders import open_folder
 from tests.support.photos import FOLDER, PHOTOS
 from tests.support.server import RunningServer, running_server
 
+from menagerie_server.api_settings import ApiSettings
 from menagerie_server.settings import Settings
 
 if TYPE_CHECKING:
@@ -124,10 +125,12 @@ def test_every_file_that_is_named_exists() -> None:
 
 def test_every_variable_that_is_named_is_a_setting() -> None:
     fields = Settings.model_fields
-    apis = {name for name, field in fields.items() if hasattr(field.default, "port")}
-    for name in re.findall(r"MENAGERIE_([A-Z_<>]+)", GUIDE):
-        api, _, field = name.lower().partition("_")
-        if api in apis | {"<api>"}:
-            assert field in type(fields["species"].default).model_fields
-        else:
-            assert name.lower() in fields
+    known = {name.upper() for name in fields}
+    known |= {f"<API>_{name.upper()}" for name in ApiSettings.model_fields}
+    for name, field in fields.items():
+        if isinstance(field.default, ApiSettings):
+            known |= {f"{name}_{inner}".upper() for inner in type(field.default).model_fields}
+    named = set(re.findall(r"MENAGERIE_([A-Z_<>]+)", GUIDE))
+    assert "DATA_DIR" in known
+    assert "TRUSTED_PROXIES" in named
+    assert named <= known

@@ -74,9 +74,10 @@ def decode_each(
 
 
 def decode_opened(image: Image.Image, data: bytes, specs: Sequence[InputSpec]) -> tuple[DecodedImage, ...]:
-    """Decode the frame at which an image opened from `data` stands, as `decode_each()` does.
+    """Decode the current frame of an image that was opened from `data`, as `decode_each()` does.
 
-    Raises as `load()` does.
+    Raises:
+        ImageDamaged, ImageTooLarge: as `load()`.
     """
     width, height = image.size
     loaded = load(image, data, max(side for spec in specs for side in (spec.width, spec.height)))
@@ -87,19 +88,22 @@ def decode_opened(image: Image.Image, data: bytes, specs: Sequence[InputSpec]) -
 
 
 class Loaded(NamedTuple):
-    """The pixels of a photo as they are stored."""
+    """The decoded pixels of a photo, not rotated yet."""
 
     rgb: Image.Image
     orientation: int
-    """What `upright()` undoes."""
+    """The EXIF orientation, for `upright()`."""
     missing_rows: int
-    """How many rows at the bottom the file does not hold, in px of `rgb`: these are flat."""
+    """How many rows at the bottom a truncated file lacks, in px of `rgb`; they are of one colour."""
 
 
 def load(image: Image.Image, data: bytes, min_side: int) -> Loaded:
     """Decode the pixels of an image that was opened from `data` to RGB, and read its orientation.
 
-    A JPEG is scaled down while it is decoded, but to no side below `min_side` px. Raises as `load_pixels()`.
+    A JPEG is scaled down while it is decoded, but to no side below `min_side` px.
+
+    Raises:
+        ImageDamaged, ImageTooLarge: as `load_pixels()`.
     """
     image.draft(None, (min_side, min_side))
     image, missing = load_pixels(image, data)

@@ -73,7 +73,11 @@ def predict_all(method: Method, photos: Iterable[Coral]) -> list[LabelledPredict
 
 
 def open_path(path: Path) -> Image.Image:
-    """Open a photograph as the server does; raises as `open_photo()`."""
+    """Open a photograph as the server does.
+
+    Raises:
+        ImageError: as `open_photo()`.
+    """
     return open_photo(path.read_bytes()).image
 
 

@@ -73,7 +73,10 @@ class Geofence:
 def geofence_of(manifest: Manifest) -> Geofence:
     """Read the geofence.json among a model's files, or geofence_release.20251208.json; blocks.
 
-    Without one every animal can be anywhere. Raises `ManifestError` if it does not read.
+    Without one every animal can be anywhere.
+
+    Raises:
+        ManifestError: the file cannot be read.
     """
     file = next((file for file in manifest.files if _FILE.fullmatch(file.path.name)), None)
     try:
