@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,13 +13,19 @@ import pytest
 from menagerie_inference.domains.whales import Embedder
 from menagerie_inference.registry import Registry
 from menagerie_server.apis.whales.catalogue import Catalogue, StoredPhotograph
+from menagerie_server.apis.whales.vector_index import register
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import LiteralString
+
     from numpy.typing import NDArray
+    from psycopg import AsyncConnection
+    from psycopg.rows import TupleRow
 
     from menagerie_server.store.pool import Database
 
-INDIVIDUALS, PHOTOGRAPHS, QUERIES = 5_000, 10, 500
+INDIVIDUALS, PHOTOGRAPHS, QUERIES, WARM_UP = 5_000, 10, 500, 100
 SPREAD = 1.0
 """How far the photographs of one individual lie from its centre, as a multiple of the centre's length."""
 
@@ -42,7 +49,7 @@ async def test_what_is_nearest_comes_first_and_another_embedders_vectors_do_not(
     vectors = near(generator.standard_normal((3, first.dimensions), dtype=np.float32), generator)
     made = [await catalogue.create(str(number), "narwhal") for number in range(3)]
     for one, vector in zip(made, vectors, strict=True):
-        await catalogue.add_photographs(one.individual_id, [StoredPhotograph(one.individual_id, vector)])
+        await catalogue.add_photographs(one.individual_id, [StoredPhotograph(one.individual_id, vector, b"")])
     found = await catalogue.nearest(vectors[1])
     assert (found[0].individual_id, found[0].species) == (made[1].individual_id, "narwhal")
     assert found[0].similarity == pytest.approx(1, abs=1e-3)
@@ -61,20 +68,18 @@ async def test_a_large_catalogue_is_searched_well_and_fast(
     generator = np.random.default_rng(0)
     model = embedder()
     model.version += "-large"
-    catalogue = Catalogue(database)
-    catalogue.use(model)
     centres = generator.standard_normal((INDIVIDUALS, model.dimensions), dtype=np.float32)
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
     owners = np.repeat(np.arange(INDIVIDUALS), PHOTOGRAPHS)
     vectors = near(centres[owners], generator)
-    ids = [(await catalogue.create(str(number), "")).individual_id for number in range(INDIVIDUALS)]
     start = time.perf_counter()
-    for number, individual_id in enumerate(ids):
-        own = vectors[number * PHOTOGRAPHS : (number + 1) * PHOTOGRAPHS]
-        photographs = [StoredPhotograph(f"{individual_id}/{place}", one) for place, one in enumerate(own)]
-        await catalogue.add_photographs(individual_id, photographs)
+    await fill(database, model, vectors, owners)
     filled = time.perf_counter() - start
+    catalogue = Catalogue(database)
+    catalogue.use(model)
     queries = near(centres[generator.integers(0, INDIVIDUALS, QUERIES)], generator)
+    for query in queries[:WARM_UP]:
+        await catalogue.nearest(query)
     exact = np.argsort(-(queries @ vectors.T), axis=1)[:, :5]
     hits, seconds = 0, []
     for query, best in zip(queries, exact, strict=True):
@@ -82,20 +87,50 @@ async def test_a_large_catalogue_is_searched_well_and_fast(
         found = await catalogue.nearest(query)
         seconds.append(time.perf_counter() - start)
         # An individual's photographs are alike: what counts is whose the five nearest are.
-        expected = sorted(ids[owners[place]] for place in best)
-        hits += _common([one.individual_id for one in found[:5]], expected)
+        expected = [individual_id(int(owners[place])) for place in best]
+        hits += (Counter(one.individual_id for one in found[:5]) & Counter(expected)).total()
     recall, p99 = hits / (5 * QUERIES), 1000 * float(np.quantile(seconds, 0.99))
     with capsys.disabled():
         median = 1000 * float(np.median(seconds))
         figures = f"recall@5 {recall:.4f}, p50 {median:.1f} ms, p99 {p99:.1f} ms, {QUERIES} queries"
-        sys.stdout.write(f"\nfilled in {filled:.0f} s; {figures}\n")
+        sys.stdout.write(f"\n{len(vectors)} vectors, filled in {filled:.0f} s; {figures}\n")
     assert recall >= 0.99
     assert p99 <= 10
 
 
-def _common(found: list[str], expected: list[str]) -> int:
-    left = list(expected)
-    for one in found:
-        if one in left:
-            left.remove(one)
-    return len(expected) - len(left)
+async def fill(
+    database: Database, model: Embedder, vectors: NDArray[np.float32], owners: NDArray[np.intp]
+) -> None:
+    """Copy vectors into the catalogue, and make their index when all are there: one by one takes too long."""
+    async with database.transaction() as connection:
+        await connection.execute("SET LOCAL maintenance_work_mem = '1GB'")
+        ids = [individual_id(number) for number in range(INDIVIDUALS)]
+        await _copy(
+            connection, "whales_individuals (individual_id, name, species)", [(one, one, "") for one in ids]
+        )
+        names = [(ids[owner], f"large/{place}") for place, owner in enumerate(owners)]
+        await _copy(connection, "whales_photos (individual_id, object_name)", names)
+        insert = "INSERT INTO whales_embedders (version, dimensions) VALUES (%s, %s) RETURNING version_id"
+        row = await (await connection.execute(insert, [model.version, model.dimensions])).fetchone()
+        assert row is not None
+        select = """
+        SELECT photo_id FROM whales_photos WHERE object_name LIKE 'large/%'
+        ORDER BY substr(object_name, 7)::int
+        """
+        photos = await (await connection.execute(select)).fetchall()
+        texts = (f"[{','.join(map(str, vector))}]" for vector in vectors.astype(np.float16).tolist())
+        rows = ((photo[0], row[0], text) for photo, text in zip(photos, texts, strict=True))
+        await _copy(connection, "whales_embeddings (photo_id, version_id, embedding)", rows)
+        await register(connection, model)
+
+
+async def _copy(
+    connection: AsyncConnection[TupleRow], columns: LiteralString, rows: Iterable[tuple[object, ...]]
+) -> None:
+    async with connection.cursor() as cursor, cursor.copy(f"COPY {columns} FROM STDIN") as copy:
+        for row in rows:
+            await copy.write_row(row)
+
+
+def individual_id(number: int) -> str:
+    return f"{number:012x}"
