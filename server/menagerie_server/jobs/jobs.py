@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from menagerie_server.jobs.attempt import Runner
+    from menagerie_server.jobs.cleanup import Sweep
     from menagerie_server.jobs.job import Job, JobLimits, Json
     from menagerie_server.store.objects import Objects
     from menagerie_server.store.pool import Database
@@ -58,8 +59,8 @@ class Jobs:
         self._records = JobRecords(database, limits)
         self._watchers = Watchers(self._records.read_all)
         self._runners: dict[str, Runner] = {}
-        cleanup = Cleanup(self._records, objects, retention_seconds=retention_seconds)
-        self._worker = JobWorker(url, database, cleanup, self._runners, concurrency)
+        self._cleanup = Cleanup(self._records, objects, retention_seconds=retention_seconds)
+        self._worker = JobWorker(url, database, self._cleanup, self._runners, concurrency)
         self._tasks = asyncio.TaskGroup()
         self._watching: list[asyncio.Task[None]] = []
         self._working: asyncio.Task[None] | None = None
@@ -82,6 +83,10 @@ class Jobs:
     def register(self, api: str, runner: Runner) -> None:
         """Set the runner of an API's jobs; must be called before `work`."""
         self._runners[api] = runner
+
+    def add_sweep(self, sweep: Sweep) -> None:
+        """Let an API remove its orphans now and then, in one of the processes that work."""
+        self._cleanup.add_sweep(sweep)
 
     def work(self) -> None:
         """Start to run jobs of the registered APIs in this process."""

@@ -21,7 +21,7 @@ from menagerie_server.apis.whales.errors import (
 from menagerie_server.apis.whales.page_tokens import page_token, read_token
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     import numpy as np
@@ -186,6 +186,13 @@ class Catalogue:
         if row is None:
             raise PhotoNotFound
         return str(row[0])
+
+    async def unknown(self, object_names: Collection[str]) -> set[str]:
+        """Return those of some objects that are no photographs of the catalogue."""
+        query = "SELECT object_name FROM whales_photos WHERE object_name = ANY(%s)"
+        async with self._database.connection() as connection:
+            rows = await (await connection.execute(query, [list(object_names)])).fetchall()
+        return set(object_names) - {str(row[0]) for row in rows}
 
     async def nearest(self, embedding: NDArray[np.float32]) -> list[Match]:
         """Return the photographs that are nearest to a vector, by the index, the nearest first."""

@@ -21,6 +21,7 @@ from menagerie_server.apis.whales.batch import Batch, BatchUpload
 from menagerie_server.apis.whales.catalogue import StoredPhotograph
 from menagerie_server.apis.whales.converters import detection_message, individual_message, photo_message
 from menagerie_server.apis.whales.errors import InvalidField
+from menagerie_server.apis.whales.orphans import FOLDER
 from menagerie_server.apis.whales.photographs import FILES, PhotographsUpload, read_photograph
 from menagerie_server.errors import MissingField
 from menagerie_server.interceptors.calls import DEADLINE
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
     from menagerie_server.readiness import Loading
     from menagerie_server.store.objects import Objects
 
-FOLDER: Final = "whales"
-"""Where the object store keeps the photographs of the catalogue: a folder for each individual."""
 MODEL_VERSION_HEADER: Final = "x-model-version"
 TOTAL_COUNT_HEADER: Final = "x-total-count"
 MOST_CHARACTERS: Final = 200

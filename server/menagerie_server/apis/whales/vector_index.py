@@ -30,9 +30,11 @@ SELECT p.individual_id, i.species, 1 - n.distance FROM (
 ) n JOIN whales_photos p USING (photo_id) JOIN whales_individuals i USING (individual_id)
 ORDER BY n.distance
 """)
-# Removed vectors stay in the index until a vacuum: the scan goes on behind them.
+# Removed vectors stay in the index until a vacuum: the scan goes on behind them. With PostgreSQL's cost of a
+# page of a hard disk, it would read the whole table of photographs to find a hundred of them.
 _SEARCH_SETTINGS: Final = sql.SQL("""
-SELECT set_config('hnsw.ef_search', {ef}, true), set_config('hnsw.iterative_scan', 'strict_order', true)
+SELECT set_config('hnsw.ef_search', {ef}, true), set_config('hnsw.iterative_scan', 'strict_order', true),
+       set_config('random_page_cost', '1.1', true)
 """).format(ef=sql.Literal(str(EF_SEARCH)))
 _INDEX: Final = sql.SQL("""
 CREATE INDEX IF NOT EXISTS {name} ON whales_embeddings
