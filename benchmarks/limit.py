@@ -18,6 +18,8 @@ from menagerie_inference.registry import EMBEDDED, Registry
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from menagerie_inference.image import InputSpec
+
 ROLES = ("species", "people", "faces")
 """The models that the species API asks about each photograph."""
 
@@ -42,13 +44,23 @@ def mean(limits: Sequence[Limit]) -> Limit:
 
 
 class PlainLoop:
-    """Decodes a photograph and runs the species API's models in so many threads, as many as the server."""
+    """Decodes a photograph and runs models, the species API's unless told, in as many threads as the server.
 
-    def __init__(self, photo: bytes, *, threads: int) -> None:
+    The photograph is decoded for each model, and once more for each of `others`.
+    """
+
+    def __init__(
+        self,
+        photo: bytes,
+        *,
+        threads: int,
+        roles: Sequence[str] = ROLES,
+        others: Sequence[InputSpec] = (),
+    ) -> None:
         registry = Registry.for_profile(EMBEDDED)
-        manifests = [registry.manifest_for(role) for role in ROLES]
+        manifests = [registry.manifest_for(role) for role in roles]
         self._backends = [load_backend(manifest, threads=1) for manifest in manifests]
-        self._specs = [manifest.input for manifest in manifests]
+        self._specs = [*(manifest.input for manifest in manifests), *others]
         self._photo = photo
         self._threads = threads
 
@@ -57,7 +69,8 @@ class PlainLoop:
         return _limit(self._step, self._threads, images)
 
     def _step(self, _: int) -> None:
-        for backend, decoded in zip(self._backends, decode_each(self._photo, self._specs), strict=True):
+        # What is decoded for no model comes last.
+        for backend, decoded in zip(self._backends, decode_each(self._photo, self._specs), strict=False):
             backend.run(decoded.pixels[None])
 
 
