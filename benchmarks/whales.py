@@ -1,4 +1,4 @@
-"""Whales: single photographs and a batch against a plain loop, a large archive, and the catalogue's search."""
+"""Whales: single photographs and a batch beside a plain loop, a large archive, and the catalogue's search."""
 
 from __future__ import annotations
 
