@@ -1,9 +1,11 @@
-"""An embedder of the operator's own, as PyTorch exports them, takes the place of the embedded one."""
+"""An embedder of the operator's own, by the manifest that the guide shows, in place of the embedded one."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -18,42 +20,21 @@ import menagerie_inference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.support.server import RunningServer
 
 WHALE = (FOLDER / "cetaceans" / "narwhals.jpg").read_bytes()
 DIMENSIONS = 2152
-MANIFEST = """
-name = "tiny-reid"
-version = "v1"
-role = "whales-embedder"
-backend = "onnx"
-licence = "Apache-2.0"
-source = "drawn by the tests"
+GUIDE = Path(__file__).parents[2] / "docs" / "whales.md"
 
-[[files]]
-path = "model.onnx"
-sha256 = "{sha256}"
-licence = "Apache-2.0"
 
-[input]
-width = 440
-height = 440
-resize = "squash"
-
-[input.scaling]
-mean = [123.675, 116.28, 103.53]
-divisor = [58.395, 57.12, 57.375]
-
-[outputs.output]
-shape = ["batch", 2152]
-dtype = "float32"
-
-[calibration]
-new_similarity = 0.8
-match_temperature = 0.05
-"""
+def manifest(sha256: str) -> str:
+    """The manifest that the guide shows, with its blanks filled in."""
+    (shown,) = re.findall(
+        r"^```toml\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    text = re.sub(r'^sha256 = "..."', f'sha256 = "{sha256}"', shown, flags=re.MULTILINE)
+    return re.sub(r'^(licence|source) = "\.\.\."', r'\1 = "Apache-2.0"', text, flags=re.MULTILINE)
 
 
 def network(seed: int) -> bytes:
@@ -81,9 +62,9 @@ def write_profile(folder: Path, seed: int) -> str:
     embedder.mkdir(parents=True)
     models = next(iter(menagerie_inference.__path__))
     (folder / "whales").symlink_to(f"{models}/models/whales")
-    (embedder / "model.onnx").write_bytes(network(seed))
+    (embedder / "miewid.onnx").write_bytes(network(seed))
     sha256 = hashlib.sha256(network(seed)).hexdigest()
-    (embedder / "manifest.toml").write_text(MANIFEST.format(sha256=sha256))
+    (embedder / "manifest.toml").write_text(manifest(sha256))
     return str(folder)
 
 
@@ -116,5 +97,5 @@ def test_a_network_of_another_shape_names_the_animals_that_are_there_already() -
                 # A job describes the stored photograph again, soon after the start.
                 named = next(row for row in answers(server) if row["class_animal"])
                 assert named["class_animal"] == made
-                assert named["model_version"] == "embedded-efflite2-in1k-cetaceans-v1+tiny-reid-v1"
+                assert named["model_version"] == "embedded-efflite2-in1k-cetaceans-v1+miewid-msv3-1"
                 assert named["probability"] > 0.9

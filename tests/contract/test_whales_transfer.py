@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.support.server import RunningServer
 
 WHALE = (FOLDER / "cetaceans" / "narwhals.jpg").read_bytes()
-SUMMARY = "{} individuals, {} of them new; {} photographs, {} of them new; {} failures\n"
+SUMMARY = "individuals: {}, of them new: {}; photographs: {}, of them new: {}; failed: {}\n"
 KEY = "a-key-of-the-whales"
 
 

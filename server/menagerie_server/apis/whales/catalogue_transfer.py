@@ -55,8 +55,8 @@ class Counts:
 
     def __str__(self) -> str:
         return (
-            f"{self.individuals} individuals, {self.new_individuals} of them new; "
-            f"{self.photographs} photographs, {self.new_photographs} of them new; {self.failures} failures"
+            f"individuals: {self.individuals}, of them new: {self.new_individuals}; "
+            f"photographs: {self.photographs}, of them new: {self.new_photographs}; failed: {self.failures}"
         )
 
 
