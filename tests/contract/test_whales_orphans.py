@@ -20,6 +20,7 @@ from tests.support.server import running_server
 from menagerie_server.jobs.worker import CLEANUP_QUEUE, ORPHAN_SECONDS, ORPHANS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.server import RunningServer
@@ -57,38 +58,85 @@ def add(server: RunningServer, individual: str) -> int:
         return 0
 
 
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with open_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def own_server(folder: Path) -> Iterator[RunningServer]:
+    """A server of this module's own, whose worker dies."""
+    with running_server(folder / "data") as server:
+        yield server
+
+
+@pytest.fixture
+def objects(folder: Path) -> Path:
+    return folder / "data" / "objects"
+
+
+@pytest.fixture
+def individual(own_server: RunningServer) -> str:
+    """An individual with one photograph."""
+    made = httpx.post(f"{own_server.api('whales')}/v1/individuals", json={"name": "Ada"}).json()
+    assert add(own_server, made["individual_id"]) == 200
+    return str(made["individual_id"])
+
+
+def database_url(server: RunningServer) -> str:
+    process = worker(server)
+    assert process is not None
+    return process.environ()["MENAGERIE_DATABASE_URL"]
+
+
+def leave_an_orphan(server: RunningServer, individual: str, objects: Path) -> Path:
+    """Kill the worker between storing a photograph and its row, and return the file that is left."""
+    before = stored(objects)
+    killed = worker(server)
+    assert killed is not None
+    with psycopg.connect(database_url(server)) as connection, ThreadPoolExecutor(1) as thread:
+        connection.execute("LOCK TABLE menagerie.whales_photos IN EXCLUSIVE MODE")
+        adding = thread.submit(add, server, individual)
+        wait_until(lambda: len(stored(objects)) > len(before), "a photograph without a row")
+        killed.send_signal(signal.SIGKILL)
+        assert adding.result() != 200
+    wait_until(lambda: worker(server) is not None, "another worker")
+    (left,) = [path for path in stored(objects) if path not in before]
+    return left
+
+
+def sweep(url: str) -> None:
+    """Have a worker sweep, as it does each hour."""
+    waiting = "SELECT count(*) FROM menagerie.procrastinate_jobs WHERE task_name = %s"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(SWEEP, (CLEANUP_QUEUE, ORPHANS))
+        wait_until(lambda: connection.execute(waiting, [ORPHANS]).fetchall() == [(0,)], "a sweep's end")
+
+
 @pytest.mark.timeout(180)
-def test_a_photograph_that_no_row_names_is_swept_and_the_others_stay() -> None:
-    with open_folder() as folder, running_server(folder / "data") as server, ThreadPoolExecutor(1) as thread:
-        objects = folder / "data" / "objects"
-        made = httpx.post(f"{server.api('whales')}/v1/individuals", json={"name": "Ada"}).json()
-        individual = made["individual_id"]
-        assert add(server, individual) == 200
-        kept = stored(objects)
-        killed = worker(server)
-        assert killed is not None
-        url = killed.environ()["MENAGERIE_DATABASE_URL"]
+def test_a_photograph_that_no_row_names_is_swept_and_the_others_stay(
+    own_server: RunningServer, individual: str, objects: Path
+) -> None:
+    kept, url = stored(objects), database_url(own_server)
+    left = leave_an_orphan(own_server, individual, objects)
+    with psycopg.connect(url) as connection:
+        names = connection.execute("SELECT object_name FROM menagerie.whales_photos").fetchall()
+        assert [objects / name for (name,) in names] == kept
+    age(kept)
+    sweep(url)
+    assert sorted(stored(objects)) == sorted([*kept, left])  # it is young: a call may be about to name it
+    age([left])
+    sweep(url)
+    assert stored(objects) == kept
 
-        with psycopg.connect(url) as connection:
-            connection.execute("LOCK TABLE menagerie.whales_photos IN EXCLUSIVE MODE")
-            adding = thread.submit(add, server, individual)
-            wait_until(lambda: len(stored(objects)) > len(kept), "a photograph without a row")
-            killed.send_signal(signal.SIGKILL)
-            assert adding.result() != 200
-        left = [path for path in stored(objects) if path not in kept]
-        assert len(left) == 1
-        wait_until(lambda: worker(server) is not None, "another worker")
 
-        with psycopg.connect(url, autocommit=True) as connection:
-            names = connection.execute("SELECT object_name FROM menagerie.whales_photos").fetchall()
-            assert [objects / name for (name,) in names] == kept
-            age(kept)
-            connection.execute(SWEEP, (CLEANUP_QUEUE, ORPHANS))
-            waiting = "SELECT count(*) FROM menagerie.procrastinate_jobs WHERE task_name = %s"
-            wait_until(lambda: connection.execute(waiting, [ORPHANS]).fetchall() == [(0,)], "a sweep")
-            assert sorted(stored(objects)) == sorted(
-                kept + left
-            )  # it is young: a call may be about to name it
-            age(left)
-            connection.execute(SWEEP, (CLEANUP_QUEUE, ORPHANS))
-            wait_until(lambda: stored(objects) == kept, "the orphan's end")
+def test_a_photograph_whose_file_somebody_removed(
+    own_server: RunningServer, individual: str, objects: Path
+) -> None:
+    for path in stored(objects):
+        path.unlink()
+    photos = f"{own_server.api('whales')}/v1/individuals/{individual}/photos"
+    (photo,) = httpx.get(photos, timeout=30).json()["photos"]
+    lost = httpx.get(f"{photos}/{photo['photo_id']}", timeout=30)
+    assert (lost.status_code, lost.json()) == (404, {"detail": "Фотография не найдена."})

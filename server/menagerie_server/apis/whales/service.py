@@ -20,12 +20,12 @@ from menagerie_server.apis.whales import metrics
 from menagerie_server.apis.whales.batch import Batch, BatchUpload
 from menagerie_server.apis.whales.catalogue import StoredPhotograph
 from menagerie_server.apis.whales.converters import detection_message, individual_message, photo_message
-from menagerie_server.apis.whales.errors import InvalidField
+from menagerie_server.apis.whales.errors import InvalidField, PhotoNotFound
 from menagerie_server.apis.whales.orphans import FOLDER
 from menagerie_server.apis.whales.photographs import FILES, PhotographsUpload, read_photograph
 from menagerie_server.errors import MissingField
 from menagerie_server.interceptors.calls import DEADLINE
-from menagerie_server.store.errors import StoreUnavailable
+from menagerie_server.store.errors import ObjectNotFound, StoreUnavailable
 from menagerie_server.uploads import UploadStream
 
 if TYPE_CHECKING:
@@ -210,11 +210,11 @@ class WhalesService(whales_pb2_grpc.WhalesServiceServicer):
     ) -> AsyncIterator[pb.DownloadPhotoResponse]:
         """Return the file of a photograph in pieces."""
         name = await self._catalogue.object_name(request.individual_id, request.photo_id)
-        content_type = ""
-        async for piece in self._objects.stream(name):
-            kind = "" if content_type else f"image/{sniff(piece) or '*'}"
-            yield pb.DownloadPhotoResponse(image=HttpBody(content_type=kind, data=piece))
-            content_type = content_type or kind
+        try:
+            async for body in _bodies(self._objects.stream(name)):
+                yield pb.DownloadPhotoResponse(image=body)
+        except ObjectNotFound as error:
+            raise PhotoNotFound from error
 
     async def _enrol(
         self, identifier: WhaleIdentifier, individual_id: str, upload: PhotographsUpload
@@ -239,6 +239,14 @@ async def _images(upload: BatchUpload, arriving: AsyncIterator[None]) -> AsyncIt
     while upload.images:
         yield upload.images.pop()
         await anext(arriving, None)
+
+
+async def _bodies(pieces: AsyncIterator[bytes]) -> AsyncIterator[HttpBody]:
+    """Yield a photograph in pieces; Envoy takes the content type from the first."""
+    first = True
+    async for piece in pieces:
+        yield HttpBody(content_type=f"image/{sniff(piece) or '*'}" if first else "", data=piece)
+        first = False
 
 
 async def _with_first(
