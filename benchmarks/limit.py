@@ -19,6 +19,8 @@ from menagerie_inference.registry import EMBEDDED, Registry
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from menagerie_inference.image import InputSpec
+
 ROLES = ("species", "people", "faces")
 """The models that the species API asks about each photograph."""
 
@@ -43,18 +45,25 @@ def mean(limits: Sequence[Limit]) -> Limit:
 
 
 class PlainLoop:
-    """Decodes photographs and runs models on them in so many threads, as many as the server.
+    """Decodes photographs and runs models, the species API's unless told, in as many threads as the server.
 
-    An item of work is so many photographs `together`; models that want them alike share what is decoded.
+    An item of work is so many photographs `together`; models that want them alike share what is decoded. Each
+    is decoded for each of `others`, too.
     """
 
     def __init__(
-        self, photo: bytes, *, threads: int, roles: Sequence[str] = ROLES, together: int = 1
+        self,
+        photo: bytes,
+        *,
+        threads: int,
+        roles: Sequence[str] = ROLES,
+        others: Sequence[InputSpec] = (),
+        together: int = 1,
     ) -> None:
         registry = Registry.for_profile(EMBEDDED)
         manifests = [registry.manifest_for(role) for role in roles]
         self._backends = [load_backend(manifest, threads=1) for manifest in manifests]
-        self._specs = list(dict.fromkeys(manifest.input for manifest in manifests))
+        self._specs = list(dict.fromkeys([*(manifest.input for manifest in manifests), *others]))
         self._places = [self._specs.index(manifest.input) for manifest in manifests]
         self._photos = [photo] * together
         self._threads = threads

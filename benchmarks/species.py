@@ -124,9 +124,9 @@ def rows_of(name: str, measured: Measured, limit: Limit, item: str = "image") ->
     ]
 
 
-def two_hundred_kilobytes() -> bytes:
-    """Return a photograph as a JPEG of about 200 kB."""
-    with Image.open(io.BytesIO(PHOTOS.an_animal().content)) as image:
+def two_hundred_kilobytes(photo: bytes | None = None) -> bytes:
+    """Return a photograph, of an animal unless it is given, as a JPEG of about 200 kB."""
+    with Image.open(io.BytesIO(photo or PHOTOS.an_animal().content)) as image:
         large = image.convert("RGB").resize((1600, 1200))
     encoded = (_jpeg(large, quality) for quality in range(95, 20, -1))
     return next(data for data in encoded if len(data) <= PHOTO_BYTES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -50,6 +51,32 @@ def worker(index: Annotated[int, typer.Option(min=0, help="Which worker this is;
     from menagerie_server.app import run_worker  # noqa: PLC0415
 
     run_worker(_settings(None), index)
+
+
+whales = typer.Typer(help="The whales' catalogue of a running server.", no_args_is_help=True)
+app.add_typer(whales, name="whales")
+
+Folder = Annotated[Path, typer.Argument(help="A folder for each individual, and individuals.csv.")]
+Server = Annotated[
+    str | None,
+    typer.Option(help="Where it answers over gRPC.", show_default="this machine's first worker"),
+]
+
+
+@whales.command("import")
+def import_whales(folder: Folder, server: Server = None) -> None:
+    """Add the individuals and photographs of a folder that the server does not have yet."""
+    from menagerie_server.apis.whales import catalogue_command  # noqa: PLC0415
+
+    raise typer.Exit(catalogue_command.import_folder(_settings(None), folder, server))
+
+
+@whales.command("export")
+def export_whales(folder: Folder, server: Server = None) -> None:
+    """Write the server's individuals and photographs into a folder that does not have them yet."""
+    from menagerie_server.apis.whales import catalogue_command  # noqa: PLC0415
+
+    raise typer.Exit(catalogue_command.export_folder(_settings(None), folder, server))
 
 
 def main() -> None:

@@ -122,6 +122,21 @@ async def test_grpc_callers_read_the_documented_texts(
     assert status.encode() in bytes(details)
 
 
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF"])
+def test_an_image_of_any_format_that_breaks_off_is_corrupted(client: httpx.Client, form: str) -> None:
+    whole = images.encode(images.drawing(), form)
+    broken = whole[: len(whole) // 2]
+    row = single(client, broken).json()
+    (in_archive,) = batch(client, packed(("a.jpg", broken), method=zipfile.ZIP_STORED)).json()
+    assert (row["rejection_reason"], in_archive["rejection_reason"]) == ("corrupted_image",) * 2
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF"])
+def test_an_image_of_any_format_is_looked_at(client: httpx.Client, form: str) -> None:
+    row = single(client, images.encode(images.drawing(), form)).json()
+    assert row["rejection_reason"] == "not_a_marine_mammal"
+
+
 def test_a_decompression_bomb_is_not_decoded(client: httpx.Client) -> None:
     response = single(client, images.png_of(30_000, 30_000))
     assert (response.status_code, response.json()) == (415, UNREADABLE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import grpc
@@ -75,8 +76,94 @@ def test_a_token_that_no_page_named(client: httpx.Client, token: str) -> None:
     )
 
 
+def test_a_token_of_another_list(client: httpx.Client, path: str) -> None:
+    others = [client.post("/v1/individuals", json={"name": "Ada"}).json()["individual_id"] for _ in range(2)]
+    token = client.get("/v1/individuals", params={"page_size": 1}).json()["next_page_token"]
+    assert token
+    refused = client.get(f"{path}/photos", params={"page_token": token})
+    assert (refused.status_code, refused.json()) == (
+        422,
+        {"detail": "page_token is not one that a page named."},
+    )
+    for one in others:
+        client.delete(f"/v1/individuals/{one}")
+
+
+def test_an_id_of_ones_own_that_is_there_already(client: httpx.Client, path: str) -> None:
+    individual_id = path.rpartition("/")[2]
+    refused = client.post("/v1/individuals", json={"name": "Ada", "individual_id": individual_id})
+    assert (refused.status_code, refused.json()) == (
+        409,
+        {"detail": "Особь с таким individual_id уже существует."},
+    )
+    assert client.get(path).json()["name"] == "Луна"
+    client.delete(path)
+    again = client.post("/v1/individuals", json={"name": "Ada", "individual_id": individual_id})
+    assert (again.status_code, again.json()["individual_id"]) == (200, individual_id)
+
+
+@pytest.mark.parametrize(
+    "individual_id", ["a", "A6E325D8E924", "a6e325d8e9244", "кит-кит-кит-", "../../../../x"]
+)
+def test_an_id_of_ones_own_that_is_none(client: httpx.Client, individual_id: str) -> None:
+    refused = client.post("/v1/individuals", json={"name": "Ada", "individual_id": individual_id})
+    assert (refused.status_code, refused.json()) == (
+        422,
+        {"detail": "individual_id is not 12 hexadecimal digits in lower case."},
+    )
+
+
+def test_photographs_are_listed_and_come_back_as_they_were(client: httpx.Client, path: str) -> None:
+    sent = [WHALE, images.encode(images.drawing(), "PNG"), images.encode(images.drawing(), "WEBP")]
+    for content in sent:
+        assert add(client, path, ("a", content, "image/x")).status_code == 200
+    listed, token = [], ""
+    while True:
+        page = client.get(f"{path}/photos", params={"page_size": 2, "page_token": token}).json()
+        listed += page["photos"]
+        token = page["next_page_token"]
+        if not token:
+            break
+    assert [one["sha256"] for one in listed] == [hashlib.sha256(content).hexdigest() for content in sent]
+    got = [client.get(f"{path}/photos/{one['photo_id']}") for one in listed]
+    assert [one.content for one in got] == sent
+    assert [one.headers["content-type"] for one in got] == ["image/jpeg", "image/png", "image/webp"]
+
+
+def test_a_large_photograph_comes_back_whole(client: httpx.Client, path: str) -> None:
+    large = images.padded_to(5_000_000)
+    assert add(client, path, ("a.jpg", large, "image/jpeg")).status_code == 200
+    (one,) = client.get(f"{path}/photos").json()["photos"]
+    assert client.get(f"{path}/photos/{one['photo_id']}").content == large
+
+
+@pytest.mark.parametrize("photo_id", ["0", "x", "%00", "9" * 40, "кит", "-1", "1e0"])
+def test_an_unknown_photograph(client: httpx.Client, path: str, photo_id: str) -> None:
+    refused = client.get(f"{path}/photos/{photo_id}")
+    assert (refused.status_code, refused.json()) == (404, {"detail": "Фотография не найдена."})
+
+
+def test_a_photograph_of_another_individual(client: httpx.Client, path: str) -> None:
+    add(client, path, ("a.jpg", WHALE, "image/jpeg"))
+    (one,) = client.get(f"{path}/photos").json()["photos"]
+    other = client.post("/v1/individuals", json={"name": "Ada"}).json()["individual_id"]
+    assert client.get(f"/v1/individuals/{other}/photos/{one['photo_id']}").status_code == 404
+    assert client.get(f"/v1/individuals/{other}/photos").json() == {"photos": [], "next_page_token": ""}
+    client.delete(f"/v1/individuals/{other}")
+
+
+def test_an_individual_without_a_photograph_that_can_be_used_is_nobody(
+    client: httpx.Client, path: str
+) -> None:
+    assert add(client, path, ("a.jpg", b"none", "image/jpeg")).status_code == 415
+    row = client.post("/v1/predict-single", files={"file": ("a.jpg", WHALE, "image/jpeg")}).json()
+    assert path.rpartition("/")[2] not in {one["class_animal"] for one in row["candidates"]}
+    assert client.get(f"{path}/photos").json()["photos"] == []
+
+
 def test_a_page_of_less_than_none(client: httpx.Client) -> None:
-    assert client.get("/v1/individuals", params={"page_size": -1}).status_code == 422
+    for path in ("/v1/individuals", "/v1/individuals/000000000000/photos"):
+        assert client.get(path, params={"page_size": -1}).status_code == 422
 
 
 @pytest.mark.parametrize(
@@ -97,7 +184,8 @@ def test_an_individual_that_cannot_be(client: httpx.Client, body: object, detail
 def test_an_unknown_individual(client: httpx.Client, unknown: str) -> None:
     path = f"/v1/individuals/{unknown}"
     answers = [client.get(path), client.delete(path), add(client, path, ("a.jpg", WHALE, "image/jpeg"))]
-    assert [(one.status_code, one.json()) for one in answers] == [(404, NOT_FOUND)] * 3
+    answers += [client.get(f"{path}/photos"), client.get(f"{path}/photos/1")]
+    assert [(one.status_code, one.json()) for one in answers] == [(404, NOT_FOUND)] * 5
 
 
 @pytest.mark.parametrize(

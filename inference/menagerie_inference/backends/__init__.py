@@ -61,8 +61,6 @@ def load_backend(manifest: Manifest, *, threads: int, usual_batch: int = 8) -> B
 
 
 def _load_onnx(manifest: Manifest, threads: int, usual_batch: int) -> Backend:
-    if manifest.input.scaling is not None:
-        raise ManifestError(f"{manifest.identity}: the backend 'onnx' gives graphs the pixels as they are")
     with _needing("onnx", manifest):
         from menagerie_inference.backends.onnx import OnnxBackend  # noqa: PLC0415
     return OnnxBackend(manifest, threads=threads, usual_batch=usual_batch)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 
-from menagerie_inference.backends.agreement import check_outputs
+from menagerie_inference.backends.agreement import check_outputs, choose_outputs
+from menagerie_inference.backends.onnx_input import GraphInput
 from menagerie_inference.errors import ManifestError, ModelUnavailable
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from menagerie_inference.batching import Outputs
@@ -32,7 +33,10 @@ _ERRORS: Final = (
 
 
 class OnnxBackend:
-    """An ONNX graph of one input, uint8 (batch, height, width, 3), and at least the outputs of its manifest.
+    """An ONNX graph of one input, images as `GraphInput` has them, and at least the outputs of its manifest.
+
+    Where the graph and the manifest have one output each, the graph's may have another name. A graph that was
+    exported for one image is run image by image.
 
     `threads` share the work of a run. The memory of a batch of more than `usual_batch` images is freed after
     the run; ONNX Runtime would keep it (one batch of 64 left a process of 110 MB at 322 MB).
@@ -46,7 +50,8 @@ class OnnxBackend:
         self._usual_batch = usual_batch
         try:
             self._session = _load(manifest, threads)
-            self._input: str = self._session.get_inputs()[0].name
+            self._input = _only_input(manifest, self._session)
+            self._outputs = list(_outputs(manifest, self._session).values())
             self.device = "cuda" if _CUDA in self._session.get_providers() else "cpu"
             self._returning_memory = _options_to_return_memory(self.device)
             check_outputs(manifest, self.run)
@@ -62,10 +67,19 @@ class OnnxBackend:
         """
         if self._session is None:
             raise ModelUnavailable("the model is closed")
-        options = self._returning_memory if len(images) > self._usual_batch else None
-        return dict(
-            zip(self._names, self._session.run(self._names, {self._input: images}, options), strict=True)
-        )
+        values = self._input.of(images)
+        if self._input.takes_one and len(values) > 1:
+            rows = [self._run(values[place : place + 1]) for place in range(len(values))]
+            return {name: np.concatenate([row[name] for row in rows]) for name in self._names}
+        return self._run(values)
+
+    def _run(self, values: NDArray[Any]) -> Outputs:
+        session = self._session
+        if session is None:
+            raise ModelUnavailable("the model is closed")
+        options = self._returning_memory if len(values) > self._usual_batch else None
+        found = session.run(self._outputs, {self._input.name: values}, options)
+        return dict(zip(self._names, found, strict=True))
 
     def close(self) -> None:
         """Free the session, once the runs in progress are done."""
@@ -79,9 +93,7 @@ def _load(manifest: Manifest, threads: int) -> onnxruntime.InferenceSession:
     options.inter_op_num_threads = 1
     # Threads that spin between runs take the cores from decoding and from the other models.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = onnxruntime.InferenceSession(manifest.files[0].path, options, providers=_providers())
-    _check_names(manifest, session)
-    return session
+    return onnxruntime.InferenceSession(manifest.files[0].path, options, providers=_providers())
 
 
 def _providers() -> list[str]:
@@ -91,15 +103,17 @@ def _providers() -> list[str]:
     return [_CUDA, _CPU]
 
 
-def _check_names(manifest: Manifest, session: onnxruntime.InferenceSession) -> None:
-    inputs = [value.name for value in session.get_inputs()]
-    outputs = [value.name for value in session.get_outputs()]
+def _only_input(manifest: Manifest, session: onnxruntime.InferenceSession) -> GraphInput:
+    inputs = session.get_inputs()
     if len(inputs) != 1:
-        raise ManifestError(f"{manifest.files[0].path}: the graph has the inputs {inputs}, not a single one")
-    if missing := sorted(set(manifest.outputs) - set(outputs)):
-        raise ManifestError(
-            f"{manifest.files[0].path}: the graph has the outputs {outputs}, and no {missing}"
-        )
+        names = [value.name for value in inputs]
+        raise ManifestError(f"{manifest.files[0].path}: the graph has the inputs {names}, not a single one")
+    return GraphInput(manifest, inputs[0])
+
+
+def _outputs(manifest: Manifest, session: onnxruntime.InferenceSession) -> dict[str, str]:
+    """Give the names of the graph's outputs by those of the manifest's."""
+    return choose_outputs(manifest, {value.name: value.name for value in session.get_outputs()})
 
 
 def _options_to_return_memory(device: str) -> onnxruntime.RunOptions:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import structlog
 
 from menagerie_server.jobs.job import FOLDER, folder_created, input_name
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from menagerie_server.jobs.records import JobRecords
     from menagerie_server.store.objects import Objects
 
 BATCH = 200
+
+Sweep: TypeAlias = "Callable[[float], Awaitable[None]]"
+"""Removes the objects of an API that nothing names and that are older than so many seconds."""
 
 _log = structlog.get_logger()
 
@@ -25,6 +30,11 @@ class Cleanup:
         self._records = records
         self._objects = objects
         self._retention_seconds = retention_seconds
+        self._sweeps: list[Sweep] = []
+
+    def add_sweep(self, sweep: Sweep) -> None:
+        """Let an API remove its own orphans whenever those of jobs are removed."""
+        self._sweeps.append(sweep)
 
     async def delete_input(self, job_id: int, folder: str) -> None:
         """Delete the input of an ended job, which only attempts need."""
@@ -46,7 +56,7 @@ class Cleanup:
             _log.info("expired jobs removed", jobs=len(folders))
 
     async def remove_orphans(self, *, older_than_seconds: float) -> None:
-        """Remove the objects of folders that belong to no job.
+        """Remove the objects of folders that belong to no job, and what the APIs' sweeps find.
 
         Args:
             older_than_seconds: younger folders are kept, as an upload may be in progress.
@@ -62,6 +72,8 @@ class Cleanup:
                 await self._remove_unowned(found)
                 found = {}
         await self._remove_unowned(found)
+        for sweep in self._sweeps:
+            await sweep(older_than_seconds)
 
     async def _remove_unowned(self, found: dict[str, list[str]]) -> None:
         orphans = found.keys() - await self._records.existing_folders(found)

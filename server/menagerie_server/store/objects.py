@@ -17,6 +17,7 @@ from menagerie_server.store.errors import ObjectNotFound, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterator
+    from datetime import datetime
 
 CHUNK_BYTES = 512 * 1024
 """Small enough that handling a chunk blocks the event loop for less than a millisecond."""
@@ -93,12 +94,17 @@ class Objects:
             with suppress(OSError):
                 (self._folder / folder).rmdir()
 
-    async def list(self, prefix: str) -> AsyncIterator[str]:
-        """Yield the names under a prefix of whole path segments, in no particular order."""
+    async def list(self, prefix: str, *, before: datetime | None = None) -> AsyncIterator[str]:
+        """Yield the names under a prefix of whole path segments, in no particular order.
+
+        Args:
+            before: leaves out what was written at this time, by the store's clock, or later.
+        """
         with _translated(prefix):
             async for page in obstore.list(self._store, prefix):
                 for entry in page:
-                    yield entry["path"]
+                    if before is None or entry["last_modified"] < before:
+                        yield entry["path"]
 
     async def size(self, prefix: str) -> int:
         """Return the total bytes of the objects under a prefix of whole path segments."""

@@ -140,7 +140,9 @@ def _program(
         "unix_socket_directories": f'"{socket}"',
         "unix_socket_permissions": "0700",
         "max_connections": str(connections),
-        "shared_buffers": "64MB",
+        # Taken as it is used. It holds the vectors of 50,000 photographs: with 64 MB a search of them copied
+        # 2,000 pages from the kernel's cache, and took twice the processor time.
+        "shared_buffers": "256MB",
         "max_wal_size": "256MB",
         # JIT compilation pays off for long analytic queries only; ours are short.
         "jit": "off",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.support.generated_zips import changed, cuts, edits, fields, methods, names
 from tests.support.zips import packed, patched
 
 from menagerie_inference.archive import ArchiveLimits, ImageArchive
@@ -16,29 +16,8 @@ from menagerie_inference.errors import ArchiveTooLarge, ArchiveUnreadable, Entry
 
 LIMITS: Final = ArchiveLimits(entries=8, expanded=4_000, ratio=20, directory=2_000, entry=1_500)
 
-names = st.one_of(
-    st.sampled_from(
-        ["whale.jpg", "../кит.png", "/a/b.webp", "__MACOSX/._whale.jpg", "Thumbs.db", "x/", "in.zip"]
-    ),
-    st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20).map(
-        "{}.jpg".format
-    ),
-)
 contents = st.one_of(st.binary(max_size=300), st.integers(0, 3_000).map(bytes))
-methods = st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 files = st.lists(st.tuples(names, contents), max_size=12)
-fields = st.fixed_dictionaries(
-    {},
-    optional={
-        "flags": st.integers(0, 0xFFFF),
-        "method": st.integers(0, 100),
-        "checksum": st.integers(0, 0xFFFFFFFF),
-        "packed_size": st.integers(0, 0xFFFFFFFF) | st.integers(0, 400),
-        "size": st.integers(0, 0xFFFFFFFF) | st.integers(0, 3_000),
-        "offset": st.integers(0, 0xFFFFFFFF) | st.integers(0, 400),
-    },
-)
-edits = st.lists(st.tuples(st.integers(0, 4_000), st.integers(0, 255)), max_size=6)
 
 pytestmark = pytest.mark.filterwarnings("ignore:Duplicate name")
 
@@ -75,15 +54,10 @@ def work_through_all(
     work_through(data)
     if packed_files:
         work_through(patched(data, **lies))
-    changed = bytearray(data)
-    for place, value in changes:
-        changed[place % len(data)] = value
-    work_through(bytes(changed))
-    work_through(bytes(changed[cut[0] % len(data) :]))
-    work_through(bytes(changed[: cut[1] % len(data)]))
-
-
-cuts = st.tuples(st.integers(0, 4_000), st.integers(0, 4_000))
+    different = changed(data, changes)
+    work_through(different)
+    work_through(different[cut[0] % len(data) :])
+    work_through(different[: cut[1] % len(data)])
 
 
 @settings(max_examples=400)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -14,10 +15,12 @@ from onnx import TensorProto, helper
 from menagerie_inference.backends import load_backend
 from menagerie_inference.errors import ManifestError, ModelUnavailable
 from menagerie_inference.image import InputSpec
-from menagerie_inference.manifest import Manifest, OutputSpec, load_manifest
+from menagerie_inference.image.spec import Scaling
+from menagerie_inference.manifest import Manifest, ModelFile, OutputSpec, load_manifest
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Literal
 
 
 @pytest.fixture
@@ -73,8 +76,83 @@ def test_other_outputs_than_the_manifests_are_refused(
 
 
 def test_another_input_size_than_the_manifests_is_refused(manifest: Manifest) -> None:
-    with pytest.raises(ManifestError, match=r"model\.onnx: .*invalid dimensions.*Got: 7 Expected: 6"):
+    with pytest.raises(ManifestError, match=r"model\.onnx: .*uint8 .*4, 6, 3\), not images \(4, 7, 3\)"):
         load_backend(replace(manifest, input=InputSpec(7, 4)), threads=1)
+
+
+def passing_on(shape: list[int | str], dtype: int, *, output: str = "seen") -> bytes:
+    """Draw a graph that gives what it is shown."""
+    shown = helper.make_tensor_value_info("pixel_values", dtype, shape)
+    seen = helper.make_tensor_value_info(output, dtype, shape)
+    node = helper.make_node("Identity", ["pixel_values"], [output])
+    graph = helper.make_graph([node], "identity", [shown], [seen])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return model.SerializeToString()
+
+
+def replaced(
+    manifest: Manifest, graph: bytes, outputs: dict[str, OutputSpec], spec: InputSpec | None = None
+) -> Manifest:
+    """Put another graph in the place of the manifest's."""
+    path = manifest.files[0].path
+    path.write_bytes(graph)
+    files = (ModelFile(path, hashlib.sha256(graph).hexdigest(), "Apache-2.0"), *manifest.files[1:])
+    return replace(manifest, files=files, outputs=outputs, input=spec or manifest.input)
+
+
+IMAGENET = Scaling((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+
+
+@pytest.mark.parametrize("batch", ["n", 1])
+@pytest.mark.parametrize(
+    ("dtype", "name", "tolerance"),
+    [(TensorProto.FLOAT, "float32", 1e-5), (TensorProto.FLOAT16, "float16", 2e-3)],
+)
+def test_a_graph_of_pytorchs_is_shown_scaled_floats_colour_by_colour(
+    manifest: Manifest, batch: str | int, dtype: int, name: Literal["float32", "float16"], tolerance: float
+) -> None:
+    graph = passing_on([batch, 3, 4, 6], dtype, output="1234")
+    spec = InputSpec(6, 4, scaling=IMAGENET)
+    outputs = {"seen": OutputSpec(("batch", 3, 4, 6), name)}
+    backend = load_backend(replaced(manifest, graph, outputs, spec), threads=1)
+    images = np.random.default_rng(0).integers(0, 256, (5, 4, 6, 3), dtype=np.uint8)
+    # torchvision's ToTensor() and Normalize()
+    scaled = (images / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    assert backend.run(images)["seen"] == pytest.approx(scaled.transpose(0, 3, 1, 2), abs=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("shape", "seen"), [(["n", 4, 6, 3], (0, 1, 2, 3)), (["n", 3, "h", "w"], (0, 3, 1, 2))]
+)
+def test_floats_without_a_scaling_are_the_pixels(
+    manifest: Manifest, shape: list[int | str], seen: tuple[int, ...]
+) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (2, 4, 6, 3), dtype=np.uint8)
+    sides = images.transpose(seen).shape[1:]
+    outputs = {"seen": OutputSpec(("batch", *sides), "float32")}
+    graph = passing_on(shape, TensorProto.FLOAT)
+    backend = load_backend(replaced(manifest, graph, outputs), threads=1)
+    assert (backend.run(images)["seen"] == images.transpose(seen)).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "text"),
+    [
+        (["n", 4, 6, 3], TensorProto.UINT8, "takes pixels as they are, unscaled"),
+        (["n", 3, 6, 4], TensorProto.FLOAT, r"float32 \('any', 6, 4, 3\), not images \(4, 6, 3\)"),
+        (["n", 72], TensorProto.FLOAT, r"takes float32 \('any', 72\), not images"),
+        (["n", "c", "h", "w"], TensorProto.FLOAT, "which of its input's sides has 3 colours"),
+        (["n", 3, 4, 6], TensorProto.INT64, r"takes a tensor\(int64\), not one of"),
+    ],
+)
+def test_a_graph_that_takes_something_else_is_refused(
+    manifest: Manifest, shape: list[int | str], dtype: int, text: str
+) -> None:
+    spec = InputSpec(6, 4, scaling=IMAGENET)
+    outputs = {"seen": OutputSpec(("batch", 3, 4, 6), "float32")}
+    wrong = replaced(manifest, passing_on(shape, dtype), outputs, spec)
+    with pytest.raises(ManifestError, match=text):
+        load_backend(wrong, threads=1)
 
 
 def test_a_graph_of_two_inputs_is_refused(manifest: Manifest) -> None:

@@ -281,12 +281,6 @@ def test_onnx_graphs_run_beside_it(manifests: dict[str, Manifest], manifest_path
         assert (other.run(pictures(2))["probability"] == outputs).all()
 
 
-def test_onnx_graphs_are_not_scaled(manifest_path: Path) -> None:
-    manifest = load_manifest(manifest_path)
-    with pytest.raises(ManifestError, match="'onnx' gives graphs the pixels as they are"):
-        load_backend(replace(manifest, input=replace(manifest.input, scaling=SCALING)), threads=1)
-
-
 @pytest.mark.parametrize(
     ("form", "module", "package", "extra"),
     [

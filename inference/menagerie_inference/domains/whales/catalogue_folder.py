@@ -4,8 +4,8 @@
         individuals.csv
         a6e325d8e924/0001.jpg, 0002.png, ...
 
-individuals.csv is in UTF-8 and has the columns individual_id, name and species. What we write can be read
-again; what we read need not be ours. Instead of individual_id its rows may have a column folder; a folder
+individuals.csv is in UTF-8 and has the columns individual_id, name and species. What is written can be read
+again; what is read may be anyone's. Instead of individual_id its rows may have a column folder; a folder
 that has no row is an individual that is called as the folder is; and without a list all folders are such.
 """
 
@@ -22,7 +22,7 @@ from menagerie_inference.errors import InferenceError
 from menagerie_inference.image import sniff
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 LIST: Final = "individuals.csv"
@@ -51,6 +51,8 @@ class CataloguedIndividual:
     """"" where it is not known."""
 
     photographs: tuple[Path, ...] = ()
+    folder: str = ""
+    """The name of its folder in the catalogue; there need not be one."""
 
 
 def read_catalogue(folder: Path) -> tuple[CataloguedIndividual, ...]:
@@ -82,31 +84,46 @@ def write_list(individuals: Iterable[CataloguedIndividual]) -> str:
     return text.getvalue()
 
 
-def photograph_name(individual_id: str, number: int, data: bytes) -> str:
-    """Name a photograph's file within the catalogue, by its place from 1 and its format."""
-    form = sniff(data)
-    suffix = _SUFFIXES.get(form or "", f".{form}" if form else ".bin")
-    return f"{individual_id}/{number:04}{suffix}"
+def write_catalogue(folder: Path, individuals: Sequence[CataloguedIndividual]) -> None:
+    """Write the list and a folder for each individual, into a new folder, an empty one, or an earlier export.
 
-
-def write_catalogue(
-    folder: Path, individuals: Sequence[CataloguedIndividual], photographs: Mapping[str, Sequence[bytes]]
-) -> None:
-    """Write a catalogue into an empty or a new folder; `photographs` are by individual_id.
-
-    Raises `FileExistsError` if something is there, and `ValueError` for an individual without a proper id.
+    Raises `FileExistsError` if something else is there, and `ValueError` for an individual without an id.
     """
     for one in individuals:
         if not _ID.fullmatch(one.individual_id):
             raise ValueError(f"{one.individual_id!r} is no id of an individual")
     folder.mkdir(parents=True, exist_ok=True)
-    if any(folder.iterdir()):
-        raise FileExistsError(f"{folder} is not empty")
-    (folder / LIST).write_text(write_list(individuals), encoding="utf-8", newline="")
+    if any(folder.iterdir()) and not _was_written(folder / LIST):
+        raise FileExistsError(f"{folder} holds something else than an export")
+    _write(folder / LIST, write_list(individuals).encode())
     for one in individuals:
-        (folder / one.individual_id).mkdir()
-        for number, data in enumerate(photographs.get(one.individual_id, ()), start=1):
-            (folder / photograph_name(one.individual_id, number, data)).write_bytes(data)
+        (folder / one.individual_id).mkdir(exist_ok=True)
+
+
+def find_photograph(folder: Path, individual_id: str, number: int) -> Path | None:
+    """Find the photograph of an individual that was written at a place, from 1."""
+    return next((folder / individual_id).glob(f"{number:04}.*"), None)
+
+
+def write_photograph(folder: Path, individual_id: str, number: int, data: bytes) -> None:
+    """Write a photograph, whole or not at all, under its place from 1 and its format."""
+    form = sniff(data)
+    suffix = _SUFFIXES.get(form or "", f".{form}" if form else ".bin")
+    _write(folder / individual_id / f"{number:04}{suffix}", data)
+
+
+def _was_written(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        return next(csv.reader(file), None) == list(COLUMNS)
+
+
+def _write(path: Path, data: bytes) -> None:
+    # Hidden until it is complete: whoever reads the catalogue leaves it out.
+    partial = path.with_name(f".{path.name}.part")
+    partial.write_bytes(data)
+    partial.replace(path)
 
 
 @dataclass(frozen=True)
@@ -155,6 +172,7 @@ def _individual(folder: Path, key: str, row: _Row) -> CataloguedIndividual:
         name=row.name,
         species=row.species,
         photographs=tuple(_photographs(folder / key)),
+        folder=key,
     )
 
 

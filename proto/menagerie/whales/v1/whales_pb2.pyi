@@ -317,17 +317,20 @@ class CreateIndividualRequest(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     SPECIES_FIELD_NUMBER: _builtins.int
+    INDIVIDUAL_ID_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     species: _builtins.str
+    individual_id: _builtins.str
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         species: _builtins.str = ...,
+        individual_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "species", b"species"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["individual_id", b"individual_id", "name", b"name", "species", b"species"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -459,3 +462,115 @@ class AddPhotosRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_input) -> _WhichOneofReturnType_input | None: ...
 
 Global___AddPhotosRequest: _TypeAlias = AddPhotosRequest  # noqa: Y015
+
+@_typing.final
+class Photo(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PHOTO_ID_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    photo_id: _builtins.str
+    sha256: _builtins.str
+    def __init__(
+        self,
+        *,
+        photo_id: _builtins.str = ...,
+        sha256: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["photo_id", b"photo_id", "sha256", b"sha256"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Photo: _TypeAlias = Photo  # noqa: Y015
+
+@_typing.final
+class ListPhotosRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INDIVIDUAL_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    individual_id: _builtins.str
+    page_size: _builtins.int
+    page_token: _builtins.str
+    def __init__(
+        self,
+        *,
+        individual_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["individual_id", b"individual_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPhotosRequest: _TypeAlias = ListPhotosRequest  # noqa: Y015
+
+@_typing.final
+class ListPhotosResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PHOTOS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def photos(self) -> _containers.RepeatedCompositeFieldContainer[Global___Photo]: ...
+    def __init__(
+        self,
+        *,
+        photos: _abc.Iterable[Global___Photo] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "photos", b"photos"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPhotosResponse: _TypeAlias = ListPhotosResponse  # noqa: Y015
+
+@_typing.final
+class DownloadPhotoRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INDIVIDUAL_ID_FIELD_NUMBER: _builtins.int
+    PHOTO_ID_FIELD_NUMBER: _builtins.int
+    individual_id: _builtins.str
+    photo_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        individual_id: _builtins.str = ...,
+        photo_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["individual_id", b"individual_id", "photo_id", b"photo_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DownloadPhotoRequest: _TypeAlias = DownloadPhotoRequest  # noqa: Y015
+
+@_typing.final
+class DownloadPhotoResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def image(self) -> _httpbody_pb2.HttpBody: ...
+    def __init__(
+        self,
+        *,
+        image: _httpbody_pb2.HttpBody | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DownloadPhotoResponse: _TypeAlias = DownloadPhotoResponse  # noqa: Y015

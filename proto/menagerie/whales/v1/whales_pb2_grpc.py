@@ -84,6 +84,16 @@ class WhalesServiceStub:
                 request_serializer=menagerie_dot_whales_dot_v1_dot_whales__pb2.AddPhotosRequest.SerializeToString,
                 response_deserializer=menagerie_dot_whales_dot_v1_dot_whales__pb2.Individual.FromString,
                 _registered_method=True)
+        self.ListPhotos = channel.unary_unary(
+                '/menagerie.whales.v1.WhalesService/ListPhotos',
+                request_serializer=menagerie_dot_whales_dot_v1_dot_whales__pb2.ListPhotosRequest.SerializeToString,
+                response_deserializer=menagerie_dot_whales_dot_v1_dot_whales__pb2.ListPhotosResponse.FromString,
+                _registered_method=True)
+        self.DownloadPhoto = channel.unary_stream(
+                '/menagerie.whales.v1.WhalesService/DownloadPhoto',
+                request_serializer=menagerie_dot_whales_dot_v1_dot_whales__pb2.DownloadPhotoRequest.SerializeToString,
+                response_deserializer=menagerie_dot_whales_dot_v1_dot_whales__pb2.DownloadPhotoResponse.FromString,
+                _registered_method=True)
 
 
 class WhalesServiceServicer:
@@ -149,6 +159,18 @@ class WhalesServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListPhotos(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DownloadPhoto(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_WhalesServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -201,6 +223,16 @@ def add_WhalesServiceServicer_to_server(servicer, server):
                     servicer.AddPhotos,
                     request_deserializer=menagerie_dot_whales_dot_v1_dot_whales__pb2.AddPhotosRequest.FromString,
                     response_serializer=menagerie_dot_whales_dot_v1_dot_whales__pb2.Individual.SerializeToString,
+            ),
+            'ListPhotos': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPhotos,
+                    request_deserializer=menagerie_dot_whales_dot_v1_dot_whales__pb2.ListPhotosRequest.FromString,
+                    response_serializer=menagerie_dot_whales_dot_v1_dot_whales__pb2.ListPhotosResponse.SerializeToString,
+            ),
+            'DownloadPhoto': grpc.unary_stream_rpc_method_handler(
+                    servicer.DownloadPhoto,
+                    request_deserializer=menagerie_dot_whales_dot_v1_dot_whales__pb2.DownloadPhotoRequest.FromString,
+                    response_serializer=menagerie_dot_whales_dot_v1_dot_whales__pb2.DownloadPhotoResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -473,6 +505,60 @@ class WhalesService:
             '/menagerie.whales.v1.WhalesService/AddPhotos',
             menagerie_dot_whales_dot_v1_dot_whales__pb2.AddPhotosRequest.SerializeToString,
             menagerie_dot_whales_dot_v1_dot_whales__pb2.Individual.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPhotos(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/menagerie.whales.v1.WhalesService/ListPhotos',
+            menagerie_dot_whales_dot_v1_dot_whales__pb2.ListPhotosRequest.SerializeToString,
+            menagerie_dot_whales_dot_v1_dot_whales__pb2.ListPhotosResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DownloadPhoto(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/menagerie.whales.v1.WhalesService/DownloadPhoto',
+            menagerie_dot_whales_dot_v1_dot_whales__pb2.DownloadPhotoRequest.SerializeToString,
+            menagerie_dot_whales_dot_v1_dot_whales__pb2.DownloadPhotoResponse.FromString,
             options,
             channel_credentials,
             insecure,

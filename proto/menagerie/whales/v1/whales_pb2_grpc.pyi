@@ -41,6 +41,8 @@ class WhalesServiceStub:
     GetIndividual: _grpc.UnaryUnaryMultiCallable[_whales_pb2.GetIndividualRequest, _whales_pb2.Individual]
     DeleteIndividual: _grpc.UnaryUnaryMultiCallable[_whales_pb2.DeleteIndividualRequest, _whales_pb2.DeleteIndividualResponse]
     AddPhotos: _grpc.StreamUnaryMultiCallable[_whales_pb2.AddPhotosRequest, _whales_pb2.Individual]
+    ListPhotos: _grpc.UnaryUnaryMultiCallable[_whales_pb2.ListPhotosRequest, _whales_pb2.ListPhotosResponse]
+    DownloadPhoto: _grpc.UnaryStreamMultiCallable[_whales_pb2.DownloadPhotoRequest, _whales_pb2.DownloadPhotoResponse]
 
 @_typing.type_check_only
 class WhalesServiceAsyncStub(WhalesServiceStub):
@@ -55,6 +57,8 @@ class WhalesServiceAsyncStub(WhalesServiceStub):
     GetIndividual: _aio.UnaryUnaryMultiCallable[_whales_pb2.GetIndividualRequest, _whales_pb2.Individual]  # type: ignore[assignment]
     DeleteIndividual: _aio.UnaryUnaryMultiCallable[_whales_pb2.DeleteIndividualRequest, _whales_pb2.DeleteIndividualResponse]  # type: ignore[assignment]
     AddPhotos: _aio.StreamUnaryMultiCallable[_whales_pb2.AddPhotosRequest, _whales_pb2.Individual]  # type: ignore[assignment]
+    ListPhotos: _aio.UnaryUnaryMultiCallable[_whales_pb2.ListPhotosRequest, _whales_pb2.ListPhotosResponse]  # type: ignore[assignment]
+    DownloadPhoto: _aio.UnaryStreamMultiCallable[_whales_pb2.DownloadPhotoRequest, _whales_pb2.DownloadPhotoResponse]  # type: ignore[assignment]
 
 class WhalesServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -126,5 +130,19 @@ class WhalesServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_whales_pb2.AddPhotosRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_whales_pb2.Individual, _abc.Awaitable[_whales_pb2.Individual]]: ...
+
+    @_abc_1.abstractmethod
+    def ListPhotos(
+        self,
+        request: _whales_pb2.ListPhotosRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_whales_pb2.ListPhotosResponse, _abc.Awaitable[_whales_pb2.ListPhotosResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def DownloadPhoto(
+        self,
+        request: _whales_pb2.DownloadPhotoRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_whales_pb2.DownloadPhotoResponse], _abc.AsyncIterator[_whales_pb2.DownloadPhotoResponse]]: ...
 
 def add_WhalesServiceServicer_to_server(servicer: WhalesServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

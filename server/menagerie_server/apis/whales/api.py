@@ -14,6 +14,7 @@ from menagerie_server.apis.whales.catalogue import Catalogue
 from menagerie_server.apis.whales.edge_statistics import EdgeStatistics
 from menagerie_server.apis.whales.errors import ERRORS
 from menagerie_server.apis.whales.identifier import WhaleIdentifier
+from menagerie_server.apis.whales.orphans import Orphans
 from menagerie_server.apis.whales.reembedding import Reembedding
 from menagerie_server.apis.whales.scores import Scores
 from menagerie_server.apis.whales.service import WhalesService
@@ -52,6 +53,7 @@ class WhalesApi(ServedApi):
             self._edge,
             under_way=resources.cores + BEYOND_CORES,
         )
+        resources.jobs.add_sweep(Orphans(self._catalogue, resources.objects).remove)
         self._reembedding: Reembedding | None = None
         self._stack = AsyncExitStack()
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
-import struct
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -14,10 +11,17 @@ from psycopg import sql
 from psycopg.errors import ForeignKeyViolation, UniqueViolation
 
 from menagerie_inference.domains.whales import Match
-from menagerie_server.apis.whales.errors import IndividualNotFound, InvalidField
+from menagerie_server.apis.whales import vector_index
+from menagerie_server.apis.whales.errors import (
+    IndividualExists,
+    IndividualNotFound,
+    InvalidField,
+    PhotoNotFound,
+)
+from menagerie_server.apis.whales.page_tokens import page_token, read_token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     import numpy as np
@@ -29,11 +33,6 @@ if TYPE_CHECKING:
     from menagerie_server.store.pool import Database
 
 ID_BYTES: Final = 6
-EF_SEARCH: Final = 100
-"""How many candidates a search keeps (pgvector, `hnsw.ef_search`), and how many photographs it gives."""
-
-_LOCK: Final = 0x7768616C6573
-"""The advisory lock under which embedders are registered: "whales"."""
 
 _COLUMNS: Final = sql.SQL("""
 SELECT individual_id, name, species, created, number,
@@ -60,6 +59,15 @@ class StoredPhotograph(NamedTuple):
 
     object_name: str
     embedding: NDArray[np.float32]
+    sha256: bytes
+
+
+class ListedPhotograph(NamedTuple):
+    """A photograph of the catalogue."""
+
+    photo_id: int
+    sha256: bytes | None
+    """Of its file; none where it was added before these were kept."""
 
 
 class UndescribedPhotograph(NamedTuple):
@@ -81,15 +89,26 @@ class Catalogue:
         """Compare by the vectors of this embedder alone, from now on."""
         self._embedder, self._version_id = embedder, None
 
-    async def create(self, name: str, species: str) -> Individual:
-        """Add an individual, without photographs."""
+    async def create(self, name: str, species: str, individual_id: str = "") -> Individual:
+        """Add an individual without photographs, and choose an id where the caller has none.
+
+        Raises:
+            InvalidField: the caller's id is none.
+            IndividualExists: the catalogue has that id.
+        """
+        if individual_id and not _is_id(individual_id):
+            raise InvalidField("individual_id is not 12 hexadecimal digits in lower case.")
         insert = "INSERT INTO whales_individuals (individual_id, name, species) VALUES (%s, %s, %s)"
         while True:
-            individual_id = secrets.token_hex(ID_BYTES)
-            with suppress(UniqueViolation):
+            chosen = individual_id or secrets.token_hex(ID_BYTES)
+            try:
                 async with self._database.connection() as connection:
-                    await connection.execute(insert, [individual_id, name, species])
-                return await self.get(individual_id)
+                    await connection.execute(insert, [chosen, name, species])
+            except UniqueViolation as error:
+                if individual_id:
+                    raise IndividualExists from error
+            else:
+                return await self.get(chosen)
 
     async def get(self, individual_id: str) -> Individual:
         """Find an individual. Raises IndividualNotFound."""
@@ -136,17 +155,50 @@ class Catalogue:
         except ForeignKeyViolation as error:
             raise IndividualNotFound from error
 
+    async def photographs(
+        self, individual_id: str, token: str, size: int
+    ) -> tuple[list[ListedPhotograph], str]:
+        """Return at most `size` photographs, the oldest first, and the token of the next page, or "".
+
+        Raises:
+            IndividualNotFound: there is no such individual.
+            InvalidField: no page has named this token.
+        """
+        await self.get(individual_id)
+        after = read_token(token, individual_id) if token else 0
+        query = """
+        SELECT photo_id, sha256 FROM whales_photos WHERE individual_id = %s AND photo_id > %s
+        ORDER BY photo_id LIMIT %s
+        """
+        async with self._database.connection() as connection:
+            rows = await (await connection.execute(query, [individual_id, after, size + 1])).fetchall()
+        found = [ListedPhotograph(*row) for row in rows[:size]]
+        return found, page_token(found[-1].photo_id, individual_id) if len(rows) > size else ""
+
+    async def object_name(self, individual_id: str, photo_id: str) -> str:
+        """Return where a photograph of an individual lies. Raises IndividualNotFound or PhotoNotFound."""
+        await self.get(individual_id)
+        query = "SELECT object_name FROM whales_photos WHERE individual_id = %s AND photo_id::text = %s"
+        if "\0" in photo_id:
+            raise PhotoNotFound
+        async with self._database.connection() as connection:
+            row = await (await connection.execute(query, [individual_id, photo_id])).fetchone()
+        if row is None:
+            raise PhotoNotFound
+        return str(row[0])
+
+    async def unknown(self, object_names: Collection[str]) -> set[str]:
+        """Return those of some objects that are no photographs of the catalogue."""
+        query = "SELECT object_name FROM whales_photos WHERE object_name = ANY(%s)"
+        async with self._database.connection() as connection:
+            rows = await (await connection.execute(query, [list(object_names)])).fetchall()
+        return set(object_names) - {str(row[0]) for row in rows}
+
     async def nearest(self, embedding: NDArray[np.float32]) -> list[Match]:
         """Return the photographs that are nearest to a vector, by the index, the nearest first."""
         version_id = await self._version()
-        query = _NEAREST.format(
-            dimensions=sql.Literal(len(embedding)),
-            version=sql.Literal(version_id),
-            limit=sql.Literal(EF_SEARCH),
-        )
         async with self._database.transaction() as connection:
-            await connection.execute(_SEARCH_SETTINGS)
-            rows = await (await connection.execute(query, [_text(embedding)])).fetchall()
+            rows = await vector_index.nearest(connection, version_id, embedding)
         return [Match(individual_id, species, similarity) for individual_id, species, similarity in rows]
 
     async def needs_reembedding(self, api: str) -> bool:
@@ -179,7 +231,7 @@ class Catalogue:
         version_id = await self._version()
         with suppress(ForeignKeyViolation):
             async with self._database.connection() as connection:
-                await connection.execute(query, [photo_id, version_id, _text(embedding)])
+                await connection.execute(query, [photo_id, version_id, vector_index.text(embedding)])
 
     async def _version(self) -> int:
         """Return the number of the embedder at hand; the first time, register it and make its index."""
@@ -187,46 +239,8 @@ class Catalogue:
             if self._embedder is None:
                 raise RuntimeError("the catalogue has no embedder yet")
             async with self._database.transaction() as connection:
-                self._version_id = await _register(connection, self._embedder)
+                self._version_id = await vector_index.register(connection, self._embedder)
         return self._version_id
-
-
-# The literals are those of the partial index: a parameter would not be recognised in it.
-_NEAREST: Final = sql.SQL("""
-SELECT p.individual_id, i.species, 1 - n.distance FROM (
-    SELECT photo_id, embedding::halfvec({dimensions}) <=> %s::halfvec({dimensions}) AS distance
-    FROM whales_embeddings WHERE version_id = {version} ORDER BY distance LIMIT {limit}
-) n JOIN whales_photos p USING (photo_id) JOIN whales_individuals i USING (individual_id)
-ORDER BY n.distance
-""")
-# Removed vectors stay in the index until a vacuum: the scan goes on behind them.
-_SEARCH_SETTINGS: Final = sql.SQL("""
-SELECT set_config('hnsw.ef_search', {ef}, true), set_config('hnsw.iterative_scan', 'strict_order', true)
-""").format(ef=sql.Literal(str(EF_SEARCH)))
-_INDEX: Final = sql.SQL("""
-CREATE INDEX IF NOT EXISTS {name} ON whales_embeddings
-USING hnsw ((embedding::halfvec({dimensions})) halfvec_cosine_ops) WHERE version_id = {version}
-""")
-
-
-async def _register(connection: AsyncConnection[TupleRow], embedder: Embedder) -> int:
-    await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-    await connection.execute(
-        "INSERT INTO whales_embedders (version, dimensions) VALUES (%s, %s) ON CONFLICT DO NOTHING",
-        [embedder.version, embedder.dimensions],
-    )
-    select = "SELECT version_id FROM whales_embedders WHERE version = %s"
-    row = await (await connection.execute(select, [embedder.version])).fetchone()
-    if row is None:
-        raise RuntimeError("a row that was written is not there")
-    version_id = int(row[0])
-    index = _INDEX.format(
-        name=sql.Identifier(f"whales_embeddings_{version_id}"),
-        dimensions=sql.Literal(embedder.dimensions),
-        version=sql.Literal(version_id),
-    )
-    await connection.execute(index)
-    return version_id
 
 
 async def _add(
@@ -235,44 +249,21 @@ async def _add(
     await connection.execute(
         """
         WITH photo AS (
-            INSERT INTO whales_photos (individual_id, object_name) VALUES (%s, %s) RETURNING photo_id
+            INSERT INTO whales_photos (individual_id, object_name, sha256) VALUES (%s, %s, %s)
+            RETURNING photo_id
         )
         INSERT INTO whales_embeddings (photo_id, version_id, embedding)
         SELECT photo_id, %s, %s::halfvec FROM photo
         """,
-        [individual_id, photograph.object_name, version_id, _text(photograph.embedding)],
+        [
+            individual_id,
+            photograph.object_name,
+            photograph.sha256,
+            version_id,
+            vector_index.text(photograph.embedding),
+        ],
     )
 
 
 def _is_id(text: str) -> bool:
     return len(text) == 2 * ID_BYTES and set(text) <= set("0123456789abcdef")
-
-
-def _text(vector: Iterable[float]) -> str:
-    return f"[{','.join(format(value, '.6g') for value in vector)}]"
-
-
-def page_token(number: int) -> str:
-    """Return the token of the page behind the individual of this number."""
-    packed = struct.pack(">Q", number)
-    return urlsafe_b64encode(packed + _check(packed)).decode()
-
-
-def read_token(token: str) -> int:
-    """Return the number that a page's token tells. Raises InvalidField for what no page has named."""
-    try:
-        data = urlsafe_b64decode(token.encode("ascii"))
-        (number,) = struct.unpack(">Q", data[:8])
-    except (ValueError, struct.error) as error:
-        raise InvalidField(UNKNOWN_PAGE) from error
-    if page_token(number) != token:
-        raise InvalidField(UNKNOWN_PAGE)
-    return int(number)
-
-
-UNKNOWN_PAGE: Final = "page_token is not one that a page named."
-
-
-def _check(packed: bytes) -> bytes:
-    """Return some bytes that tell a token from any other text."""
-    return hashlib.blake2s(packed, digest_size=4, person=b"whales").digest()

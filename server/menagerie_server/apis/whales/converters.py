@@ -11,7 +11,7 @@ from menagerie.whales.v1 import whales_pb2 as pb
 
 if TYPE_CHECKING:
     from menagerie_inference.domains.whales import Candidate, Detection
-    from menagerie_server.apis.whales.catalogue import Individual
+    from menagerie_server.apis.whales.catalogue import Individual, ListedPhotograph
 
 
 def detection_message(detection: Detection) -> pb.Detection:
@@ -44,6 +44,11 @@ def individual_message(individual: Individual) -> pb.Individual:
     )
     message.create_time.FromDatetime(individual.created)
     return message
+
+
+def photo_message(photograph: ListedPhotograph) -> pb.Photo:
+    """Return a photograph of the catalogue as a message."""
+    return pb.Photo(photo_id=str(photograph.photo_id), sha256=(photograph.sha256 or b"").hex())
 
 
 def _candidate(one: Candidate) -> pb.Candidate:

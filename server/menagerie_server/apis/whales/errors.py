@@ -48,6 +48,20 @@ class IndividualNotFound(ApiError):
         super().__init__("Особь не найдена.")
 
 
+class PhotoNotFound(ApiError):
+    """Raised when an individual has no photograph of an id."""
+
+    def __init__(self) -> None:
+        super().__init__("Фотография не найдена.")
+
+
+class IndividualExists(ApiError):
+    """Raised when an individual is to have an id that another one has."""
+
+    def __init__(self) -> None:
+        super().__init__("Особь с таким individual_id уже существует.")
+
+
 class InvalidField(ApiError):
     """Raised when a field of a request about the catalogue has an invalid value."""
 
@@ -67,6 +81,8 @@ ERRORS: Final = api_errors(
         ArchiveUnreadable: WireError(_INVALID, "ARCHIVE_UNREADABLE", 400, MALFORMED_ZIP),
         ArchiveTooLarge: WireError(_INVALID, "ARCHIVE_TOO_LARGE", 413),
         IndividualNotFound: WireError(grpc.StatusCode.NOT_FOUND, "INDIVIDUAL_NOT_FOUND", 404),
+        PhotoNotFound: WireError(grpc.StatusCode.NOT_FOUND, "PHOTO_NOT_FOUND", 404),
+        IndividualExists: WireError(grpc.StatusCode.ALREADY_EXISTS, "INDIVIDUAL_EXISTS", 409),
         InvalidField: WireError(_INVALID, "INVALID_FIELD", 422),
     },
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
@@ -14,15 +15,17 @@ from menagerie.whales.v1 import whales_pb2 as pb
 from menagerie.whales.v1 import whales_pb2_grpc
 from menagerie_envoy.apis import WHALES
 from menagerie_inference.errors import ImageDamaged
+from menagerie_inference.image import sniff
 from menagerie_server.apis.whales import metrics
 from menagerie_server.apis.whales.batch import Batch, BatchUpload
 from menagerie_server.apis.whales.catalogue import StoredPhotograph
-from menagerie_server.apis.whales.converters import detection_message, individual_message
-from menagerie_server.apis.whales.errors import InvalidField
+from menagerie_server.apis.whales.converters import detection_message, individual_message, photo_message
+from menagerie_server.apis.whales.errors import InvalidField, PhotoNotFound
+from menagerie_server.apis.whales.orphans import FOLDER
 from menagerie_server.apis.whales.photographs import FILES, PhotographsUpload, read_photograph
 from menagerie_server.errors import MissingField
 from menagerie_server.interceptors.calls import DEADLINE
-from menagerie_server.store.errors import StoreUnavailable
+from menagerie_server.store.errors import ObjectNotFound, StoreUnavailable
 from menagerie_server.uploads import UploadStream
 
 if TYPE_CHECKING:
@@ -38,8 +41,6 @@ if TYPE_CHECKING:
     from menagerie_server.readiness import Loading
     from menagerie_server.store.objects import Objects
 
-FOLDER: Final = "whales"
-"""Where the object store keeps the photographs of the catalogue: a folder for each individual."""
 MODEL_VERSION_HEADER: Final = "x-model-version"
 TOTAL_COUNT_HEADER: Final = "x-total-count"
 MOST_CHARACTERS: Final = 200
@@ -156,16 +157,14 @@ class WhalesService(whales_pb2_grpc.WhalesServiceServicer):
             raise MissingField("name")
         for field, text in (("name", request.name), ("species", request.species)):
             _check_text(field, text)
-        return individual_message(await self._catalogue.create(request.name, request.species))
+        made = await self._catalogue.create(request.name, request.species, request.individual_id)
+        return individual_message(made)
 
     async def ListIndividuals(
         self, request: pb.ListIndividualsRequest, context: Context
     ) -> pb.ListIndividualsResponse:
         """Return a page of the catalogue."""
-        if request.page_size < 0:
-            raise InvalidField("page_size is below 0.")
-        size = min(request.page_size or PAGE_SIZE, MAX_PAGE_SIZE)
-        found, token = await self._catalogue.page(request.page_token, size)
+        found, token = await self._catalogue.page(request.page_token, _size(request.page_size))
         return pb.ListIndividualsResponse(
             individuals=[individual_message(one) for one in found], next_page_token=token
         )
@@ -200,6 +199,23 @@ class WhalesService(whales_pb2_grpc.WhalesServiceServicer):
             await self._enrol(identifier, individual.individual_id, upload)
         return individual_message(await self._catalogue.get(individual.individual_id))
 
+    async def ListPhotos(self, request: pb.ListPhotosRequest, context: Context) -> pb.ListPhotosResponse:
+        """Return a page of an individual's photographs."""
+        size = _size(request.page_size)
+        found, token = await self._catalogue.photographs(request.individual_id, request.page_token, size)
+        return pb.ListPhotosResponse(photos=[photo_message(one) for one in found], next_page_token=token)
+
+    async def DownloadPhoto(
+        self, request: pb.DownloadPhotoRequest, context: Context
+    ) -> AsyncIterator[pb.DownloadPhotoResponse]:
+        """Return the file of a photograph in pieces."""
+        name = await self._catalogue.object_name(request.individual_id, request.photo_id)
+        try:
+            async for body in _bodies(self._objects.stream(name)):
+                yield pb.DownloadPhotoResponse(image=body)
+        except ObjectNotFound as error:
+            raise PhotoNotFound from error
+
     async def _enrol(
         self, identifier: WhaleIdentifier, individual_id: str, upload: PhotographsUpload
     ) -> None:
@@ -209,7 +225,8 @@ class WhalesService(whales_pb2_grpc.WhalesServiceServicer):
                 data = await asyncio.to_thread(upload.read, extent)
                 embedding = await identifier.describe(data)
                 name = f"{FOLDER}/{individual_id}/{secrets.token_hex(8)}"
-                stored.append(StoredPhotograph(name, embedding))
+                digest = await asyncio.to_thread(lambda content: hashlib.sha256(content).digest(), data)
+                stored.append(StoredPhotograph(name, embedding, digest))
                 await self._objects.put(name, data)
             await self._catalogue.add_photographs(individual_id, stored)
         except BaseException:
@@ -224,12 +241,26 @@ async def _images(upload: BatchUpload, arriving: AsyncIterator[None]) -> AsyncIt
         await anext(arriving, None)
 
 
+async def _bodies(pieces: AsyncIterator[bytes]) -> AsyncIterator[HttpBody]:
+    """Yield a photograph in pieces; Envoy takes the content type from the first."""
+    first = True
+    async for piece in pieces:
+        yield HttpBody(content_type=f"image/{sniff(piece) or '*'}" if first else "", data=piece)
+        first = False
+
+
 async def _with_first(
     first: pb.AddPhotosRequest, others: AsyncIterator[pb.AddPhotosRequest]
 ) -> AsyncIterator[pb.AddPhotosRequest]:
     yield first
     async for request in others:
         yield request
+
+
+def _size(asked: int) -> int:
+    if asked < 0:
+        raise InvalidField("page_size is below 0.")
+    return min(asked or PAGE_SIZE, MAX_PAGE_SIZE)
 
 
 def _check_text(field: str, text: str) -> None:

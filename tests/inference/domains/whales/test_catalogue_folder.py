@@ -13,10 +13,11 @@ from menagerie_inference.domains.whales.catalogue_folder import (
     LIST,
     CataloguedIndividual,
     CatalogueUnreadable,
-    photograph_name,
+    find_photograph,
     read_catalogue,
     write_catalogue,
     write_list,
+    write_photograph,
 )
 
 ID = "a6e325d8e924"
@@ -47,7 +48,9 @@ def put(folder: Path, *names: str) -> None:
 
 def test_a_catalogue_is_written_as_people_keep_it(tmp_path: Path) -> None:
     one = CataloguedIndividual(ID, "Рваный плавник", "killer_whale")
-    write_catalogue(tmp_path / "new", [one], {ID: [picture("JPEG"), picture("PNG")]})
+    write_catalogue(tmp_path / "new", [one])
+    for number, data in enumerate([picture("JPEG"), picture("PNG")], start=1):
+        write_photograph(tmp_path / "new", ID, number, data)
     assert (tmp_path / "new" / LIST).read_bytes().decode() == (
         f"individual_id,name,species\r\n{ID},Рваный плавник,killer_whale\r\n"
     )
@@ -58,22 +61,23 @@ def test_a_catalogue_is_written_as_people_keep_it(tmp_path: Path) -> None:
 @given(individuals)
 def test_what_is_written_is_read_again(written: list[CataloguedIndividual]) -> None:
     with TemporaryDirectory() as folder:
-        photographs = {one.individual_id: [picture("JPEG")] for one in written[::2]}
-        write_catalogue(Path(folder), written, photographs)
+        write_catalogue(Path(folder), written)
+        for one in written[::2]:
+            write_photograph(Path(folder), one.individual_id, 1, picture("JPEG"))
         read = read_catalogue(Path(folder))
     assert [(one.individual_id, one.name, one.species) for one in read] == [
         (one.individual_id, one.name, one.species) for one in written
     ]
-    assert [len(one.photographs) for one in read] == [
-        len(photographs.get(one.individual_id, ())) for one in written
-    ]
+    assert [len(one.photographs) for one in read] == [1 - place % 2 for place in range(len(written))]
 
 
 def test_folders_without_a_list(tmp_path: Path) -> None:
     put(tmp_path, "Old Tom/b.JPG", "Old Tom/a.jpg", "Migaloo/1.png", "notes.txt")
     assert read_catalogue(tmp_path) == (
-        CataloguedIndividual("", "Migaloo", "", (tmp_path / "Migaloo/1.png",)),
-        CataloguedIndividual("", "Old Tom", "", (tmp_path / "Old Tom/a.jpg", tmp_path / "Old Tom/b.JPG")),
+        CataloguedIndividual("", "Migaloo", "", (tmp_path / "Migaloo/1.png",), "Migaloo"),
+        CataloguedIndividual(
+            "", "Old Tom", "", (tmp_path / "Old Tom/a.jpg", tmp_path / "Old Tom/b.JPG"), "Old Tom"
+        ),
     )
 
 
@@ -89,7 +93,7 @@ def test_a_list_in_an_order_of_its_own_and_a_folder_that_it_lacks(tmp_path: Path
 
 def test_an_individual_without_photographs(tmp_path: Path) -> None:
     (tmp_path / LIST).write_text(f"individual_id,name\n{ID},Zoe\n")
-    assert read_catalogue(tmp_path) == (CataloguedIndividual(ID, "Zoe", "", ()),)
+    assert read_catalogue(tmp_path) == (CataloguedIndividual(ID, "Zoe", "", (), ID),)
 
 
 def test_a_list_as_spreadsheets_save_it(tmp_path: Path) -> None:
@@ -151,16 +155,34 @@ def test_no_folder(tmp_path: Path) -> None:
         read_catalogue(tmp_path / "nowhere")
 
 
-def test_nothing_is_overwritten(tmp_path: Path) -> None:
-    put(tmp_path, "mine.txt")
+@pytest.mark.parametrize("name", ["mine.txt", "Zoe/1.jpg"])
+def test_what_is_no_export_is_not_written_into(tmp_path: Path, name: str) -> None:
+    put(tmp_path, name)
     with pytest.raises(FileExistsError):
-        write_catalogue(tmp_path, [], {})
+        write_catalogue(tmp_path, [])
+
+
+def test_a_list_of_somebody_elses_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / LIST).write_text("folder,name,species,sex\n")
+    with pytest.raises(FileExistsError):
+        write_catalogue(tmp_path, [])
+
+
+def test_an_export_is_gone_on_with(tmp_path: Path) -> None:
+    first, second = CataloguedIndividual(ID, "Zoe", ""), CataloguedIndividual(ID[::-1], "Ann", "")
+    write_catalogue(tmp_path, [first])
+    write_photograph(tmp_path, ID, 1, picture("JPEG"))
+    write_catalogue(tmp_path, [first, second])
+    assert [(one.name, len(one.photographs)) for one in read_catalogue(tmp_path)] == [("Zoe", 1), ("Ann", 0)]
+    assert find_photograph(tmp_path, ID, 1) == tmp_path / ID / "0001.jpg"
+    assert find_photograph(tmp_path, ID, 2) is None
+    assert not list(tmp_path.rglob("*.part"))
 
 
 @pytest.mark.parametrize("individual_id", ["", "../../x", "A6E325D8E924", ID + "0"])
 def test_only_a_proper_id_is_a_folder(tmp_path: Path, individual_id: str) -> None:
     with pytest.raises(ValueError, match="is no id"):
-        write_catalogue(tmp_path / "new", [CataloguedIndividual(individual_id, "Zoe", "")], {})
+        write_catalogue(tmp_path / "new", [CataloguedIndividual(individual_id, "Zoe", "")])
     assert not (tmp_path / "new").exists()
 
 
@@ -176,8 +198,10 @@ def test_only_a_proper_id_is_a_folder(tmp_path: Path, individual_id: str) -> Non
         ("AVIF", "avif"),
     ],
 )
-def test_a_photograph_is_named_by_its_format(form: str, suffix: str) -> None:
-    assert photograph_name(ID, 12, picture(form)) == f"{ID}/0012.{suffix}"
+def test_a_photograph_is_named_by_its_format(tmp_path: Path, form: str, suffix: str) -> None:
+    (tmp_path / ID).mkdir()
+    write_photograph(tmp_path, ID, 12, picture(form))
+    assert [path.name for path in (tmp_path / ID).iterdir()] == [f"0012.{suffix}"]
 
 
 def test_an_empty_list() -> None:

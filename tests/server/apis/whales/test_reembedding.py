@@ -43,7 +43,7 @@ async def test_another_embedder_describes_every_stored_photograph(
     names = [f"whales/{one}/{number}" for number in range(PHOTOGRAPHS)]
     for name in names:
         await objects.put(name, BROKEN if name == names[1] else images.jpeg())
-    await catalogue.add_photographs(one, [StoredPhotograph(name, vector) for name in names])
+    await catalogue.add_photographs(one, [StoredPhotograph(name, vector, b"") for name in names])
 
     async def describe(data: bytes) -> NDArray[np.float32]:
         if data == BROKEN:

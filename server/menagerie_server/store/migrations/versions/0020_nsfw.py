@@ -7,7 +7,7 @@ from alembic import op
 from menagerie_server.store.pool import SCHEMA
 
 revision = "0020"
-down_revision = "0010"
+down_revision = "0011"
 
 TABLES = f"""
 CREATE TABLE {SCHEMA}.nsfw_images (
