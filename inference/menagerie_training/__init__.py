@@ -1,0 +1,1 @@
+"""What makes the embedded models, and measures them; no part of what runs."""

@@ -1,0 +1,67 @@
+"""The pictures of one training: drawn in several processes, and the same for the same seeds."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from menagerie_training.muzzle.animals import grow
+from menagerie_training.muzzle.exposure import Exposure
+from menagerie_training.muzzle.rendering import photograph
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    Photos = NDArray[np.uint8]
+
+_CHUNK: Final = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Photographs of animals, and pictures without a muzzle."""
+
+    animals: Photos
+    """(animals, photographs, height, width, 3); animals may have their photographs more than once."""
+
+    others: Photos
+    """(n, height, width, 3)."""
+
+
+def draw_animals(seeds: Sequence[int], views: int, scenes: Sequence[Path], processes: int) -> Photos:
+    """Draw `views` photographs of the animal of each seed, before pieces of the scenes."""
+    return _in_processes(partial(_animal, views=views), seeds, scenes, processes)
+
+
+def draw_others(seeds: Sequence[int], scenes: Sequence[Path], processes: int) -> Photos:
+    """Draw a picture without a muzzle for each seed."""
+    return _in_processes(_other, seeds, scenes, processes)
+
+
+def _animal(exposure: Exposure, seed: int, *, views: int) -> Photos:
+    random = np.random.default_rng((seed, 0xF0))
+    animal = grow(seed)
+    return np.stack([photograph(animal, random, exposure.scene(random)) for _ in range(views)])
+
+
+def _other(exposure: Exposure, seed: int) -> Photos:
+    return exposure.picture(np.random.default_rng((seed, 0x0F)))
+
+
+def _in_processes(draw: partial[Photos] | object, seeds: Sequence[int], scenes: Sequence[Path], processes: int) -> Photos:
+    chunks = [list(seeds[start : start + _CHUNK]) for start in range(0, len(seeds), _CHUNK)]
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        return np.concatenate(list(pool.map(partial(_chunk, draw, list(scenes)), chunks)))
+
+
+def _chunk(draw: object, scenes: list[Path], seeds: list[int]) -> Photos:
+    exposure = Exposure(scenes)
+    return np.stack([draw(exposure, seed) for seed in seeds])  # type: ignore[operator]

@@ -1,0 +1,98 @@
+"""Trains an embedder: to tell animals apart, and muzzles from everything else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from menagerie_training.muzzle.network import DIMENSIONS, build
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from menagerie_training.muzzle.network import Embedder
+    from menagerie_training.muzzle.pictures import Photos, Pictures
+
+_SHARPNESS: Final = 24.0
+_MARGIN: Final = 0.25
+"""By how much the cosine to an animal must exceed that to the others."""
+
+_GATE_WEIGHT: Final = 2.0
+_SMOOTHING: Final = 0.02
+_DECAY: Final = 5e-4
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long to train, and on how much at once."""
+
+    steps: int = 900
+    animals: int = 64
+    """In a batch; a photograph each."""
+
+    others: int = 64
+    """Pictures without a muzzle in a batch."""
+
+    rate: float = 2e-3
+
+
+def train(pictures: Pictures, plan: Plan, seed: int, report: Callable[[str], None]) -> Embedder:
+    """Train an embedder; the same seed on the same machine gives the same weights, but for rounding.
+
+    Animals are told apart by the large margin cosine loss (Wang et al. 2018, "CosFace"), each with a
+    direction of its own that is learnt beside the network and then forgotten.
+    """
+    embedder = build(seed)
+    step = _step(embedder, len(pictures.animals), plan)
+    losses = []
+    for number, batch in enumerate(_batches(pictures, plan, seed), 1):
+        losses.append([float(loss) for loss in step(*batch)])
+        if number % 50 == 0:
+            animals, gate = np.mean(losses[-50:], axis=0)
+            report(f"step {number} of {plan.steps}: animals {animals:.3f}, muzzle or not {gate:.3f}")
+    return embedder
+
+
+def _step(embedder: Embedder, animals: int, plan: Plan) -> Callable[..., tuple[Any, Any]]:
+    directions = tf.Variable(keras.initializers.Orthogonal(seed=animals)((animals, DIMENSIONS)))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        plan.rate * 0.05, plan.steps * 9 // 10, warmup_target=plan.rate, warmup_steps=plan.steps // 10
+    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=_DECAY, global_clipnorm=5.0)
+    variables = [*embedder.learner.trainable_variables, directions]
+    learner = embedder.learner
+
+    @tf.function
+    def step(photos: tf.Tensor, who: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        known = tf.shape(who)[0]
+        with tf.GradientTape() as tape:
+            codes, logits = learner(photos, training=True)
+            of_animals = _large_margin(codes[:known], directions, who)
+            truth = tf.cast(tf.range(tf.shape(photos)[0]) < known, tf.float32)[:, tf.newaxis]
+            of_gate = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=_SMOOTHING)(truth, logits)
+            loss = of_animals + _GATE_WEIGHT * of_gate
+        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        return of_animals, of_gate
+
+    return step  # type: ignore[no-any-return]
+
+
+def _large_margin(codes: tf.Tensor, directions: tf.Tensor, who: tf.Tensor) -> tf.Tensor:
+    cosines = codes @ tf.transpose(tf.math.l2_normalize(directions, axis=1))
+    truth = tf.one_hot(who, tf.shape(cosines)[1])
+    logits = _SHARPNESS * (cosines - _MARGIN * truth)
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(who, logits))
+
+
+def _batches(pictures: Pictures, plan: Plan, seed: int) -> Iterator[tuple[Photos, Any]]:
+    random = np.random.default_rng((seed, 0xBA))
+    animals, views = pictures.animals.shape[:2]
+    for _ in range(plan.steps):
+        who = random.choice(animals, plan.animals, replace=False)
+        known = pictures.animals[who, random.integers(views, size=plan.animals)]
+        others = pictures.others[random.choice(len(pictures.others), plan.others, replace=False)]
+        yield np.concatenate([known, others]), who.astype(np.int32)
