@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from menagerie_training.muzzle.network import DIMENSIONS, build
+from menagerie_training.muzzle.network import build
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from menagerie_training.muzzle.network import Embedder
     from menagerie_training.muzzle.pictures import Photos, Pictures
 
-_SHARPNESS: Final = 24.0
-_MARGIN: Final = 0.25
+_SHARPNESS: Final = 14.0
+_MARGIN: Final = 0.15
 """By how much the cosine to an animal must exceed that to the others."""
 
+_NEVER: Final = 1e9
+"""Keeps a photograph from being its own partner."""
+
 _GATE_WEIGHT: Final = 2.0
-_SMOOTHING: Final = 0.02
 _DECAY: Final = 5e-4
+_muzzle_or_not: Final = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.02)
 
 
 @dataclass(frozen=True)
@@ -31,10 +34,10 @@ class Plan:
     """How long to train, and on how much at once."""
 
     steps: int = 900
-    animals: int = 64
-    """In a batch; a photograph each."""
+    animals: int = 44
+    """In a batch; two photographs each."""
 
-    others: int = 64
+    others: int = 40
     """Pictures without a muzzle in a batch."""
 
     rate: float = 2e-3
@@ -47,33 +50,31 @@ def train(pictures: Pictures, plan: Plan, seed: int, report: Callable[[str], Non
     direction of its own that is learnt beside the network and then forgotten.
     """
     embedder = build(seed)
-    step = _step(embedder, len(pictures.animals), plan)
+    step = _step(embedder, plan)
     losses = []
     for number, batch in enumerate(_batches(pictures, plan, seed), 1):
-        losses.append([float(loss) for loss in step(*batch)])
+        losses.append([float(loss) for loss in step(batch)])
         if number % 50 == 0:
             animals, gate = np.mean(losses[-50:], axis=0)
             report(f"step {number} of {plan.steps}: animals {animals:.3f}, muzzle or not {gate:.3f}")
     return embedder
 
 
-def _step(embedder: Embedder, animals: int, plan: Plan) -> Callable[..., tuple[Any, Any]]:
-    directions = tf.Variable(keras.initializers.Orthogonal(seed=animals)((animals, DIMENSIONS)))
+def _step(embedder: Embedder, plan: Plan) -> Callable[..., tuple[Any, Any]]:
     schedule = keras.optimizers.schedules.CosineDecay(
         plan.rate * 0.05, plan.steps * 9 // 10, warmup_target=plan.rate, warmup_steps=plan.steps // 10
     )
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=_DECAY, global_clipnorm=5.0)
-    variables = [*embedder.learner.trainable_variables, directions]
-    learner = embedder.learner
+    learner, variables = embedder.learner, embedder.learner.trainable_variables
+    known = 2 * plan.animals
 
     @tf.function
-    def step(photos: tf.Tensor, who: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        known = tf.shape(who)[0]
+    def step(photos: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             codes, logits = learner(photos, training=True)
-            of_animals = _large_margin(codes[:known], directions, who)
+            of_animals = _pair_loss(codes[:known])
             truth = tf.cast(tf.range(tf.shape(photos)[0]) < known, tf.float32)[:, tf.newaxis]
-            of_gate = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=_SMOOTHING)(truth, logits)
+            of_gate = _muzzle_or_not(truth, logits)
             loss = of_animals + _GATE_WEIGHT * of_gate
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         return of_animals, of_gate
@@ -81,18 +82,22 @@ def _step(embedder: Embedder, animals: int, plan: Plan) -> Callable[..., tuple[A
     return step  # type: ignore[no-any-return]
 
 
-def _large_margin(codes: tf.Tensor, directions: tf.Tensor, who: tf.Tensor) -> tf.Tensor:
-    cosines = codes @ tf.transpose(tf.math.l2_normalize(directions, axis=1))
-    truth = tf.one_hot(who, tf.shape(cosines)[1])
-    logits = _SHARPNESS * (cosines - _MARGIN * truth)
-    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(who, logits))
+def _pair_loss(codes: tf.Tensor) -> tf.Tensor:
+    """Ask of each code (2n, d) which other is of its animal: the one n places away."""
+    count = tf.shape(codes)[0]
+    partner = (tf.range(count) + count // 2) % count
+    cosines = codes @ tf.transpose(codes) - _MARGIN * tf.one_hot(partner, count)
+    logits = _SHARPNESS * cosines - _NEVER * tf.eye(count)
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(partner, logits))
 
 
-def _batches(pictures: Pictures, plan: Plan, seed: int) -> Iterator[tuple[Photos, Any]]:
+def _batches(pictures: Pictures, plan: Plan, seed: int) -> Iterator[Photos]:
+    """Give two photographs of each of some animals, then pictures without a muzzle, without end."""
     random = np.random.default_rng((seed, 0xBA))
     animals, views = pictures.animals.shape[:2]
     for _ in range(plan.steps):
         who = random.choice(animals, plan.animals, replace=False)
-        known = pictures.animals[who, random.integers(views, size=plan.animals)]
+        first = random.integers(views, size=plan.animals)
+        second = (first + random.integers(1, views, size=plan.animals)) % views
         others = pictures.others[random.choice(len(pictures.others), plan.others, replace=False)]
-        yield np.concatenate([known, others]), who.astype(np.int32)
+        yield np.concatenate([pictures.animals[who, first], pictures.animals[who, second], others])
