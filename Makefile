@@ -69,9 +69,10 @@ accept-contract: $(if $(filter allowed,$(BREAKING)),$(VENV)/dev.stamp,check-brea
 	buf build --exclude-source-info -o $(CONTRACT)
 
 PHOTOS ?= tests/photos
-EVAL = python -m menagerie_inference.evaluation
-eval: $(VENV)/server.stamp ## measure the models on photographs: make eval PHOTOS=folder CORAL=folder
+EVAL = python -m menagerie_training.evaluation
+eval: $(VENV)/server.stamp ## measure the models on photographs: make eval PHOTOS=folder CORAL=folder PORTRAITS=folder
 	$(EVAL).species $(PHOTOS) --diagram build/eval/species-reliability.svg
+	python -m menagerie_training.nsfw.evaluation $(PHOTOS) $(PORTRAITS)
 	$(if $(CORAL),$(EVAL).coral $(CORAL) $(if $(UPSTREAM),--upstream $(UPSTREAM)) \
 	  $(if $(OTHERS),--others $(OTHERS)) --diagram build/eval/coral-reliability.svg)
 

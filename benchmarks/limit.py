@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from menagerie_inference.backends import load_backend
 from menagerie_inference.domains.coral.photo import open_photo
-from menagerie_inference.domains.coral.preparing import prepare
+from menagerie_inference.domains.coral.preprocessing import prepare
 from menagerie_inference.domains.coral.tiling import Grid
 from menagerie_inference.image import decode_each
 from menagerie_inference.registry import EMBEDDED, Registry

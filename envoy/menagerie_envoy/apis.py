@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from menagerie.openapi.v1 import annotations_pb2
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+
+    from menagerie.openapi.v1.annotations_pb2 import Document, Operation
+
+EVENT_STREAM = "text/event-stream"
+
+HEALTH = frozenset({"GetHealth", "GetInfo", "GetReadiness"})
+"""What probes and balancers ask, on any API."""
 
 
 @dataclass(frozen=True)
@@ -39,28 +52,26 @@ COMMON_REPLIES: Mapping[int, ErrorReply] = MappingProxyType(
 
 @dataclass(frozen=True, eq=False)
 class Api:
-    """One documented API: the gRPC service behind it, and what its document says about its edge."""
+    """One documented API: the gRPC service behind it, and what its document says about its edge.
+
+    The service is `menagerie.<name>.v1.<Name>Service`. What its proto says in its options (which methods take
+    a key, which stream server-sent events, under which key an error has its text) is read from there.
+    """
 
     name: str
     """The prefix of its paths on the front door, too."""
-    service: str
-    """The full name of the gRPC service."""
     max_request_bytes: int
     """The largest body that Envoy buffers for one unary call."""
     max_stream_bytes: int = 0
     """The largest body of a call whose body is read while it arrives; it bounds every other body, too."""
     prints_defaults: bool = True
     """Whether zeros, empty texts and empty lists are printed."""
-    server_sent_events: frozenset[str] = frozenset()
-    """The methods whose stream a browser reads as events."""
     rate_limited: frozenset[str] = frozenset()
     """The methods that share each caller's budget; none named: all of them."""
-    keyless: frozenset[str] = frozenset({"GetHealth", "GetInfo", "GetReadiness"})
-    """The methods that never need an API key."""
-    error_key: str = "detail"
-    """The key of the text in an error's JSON object."""
     replies: Mapping[int, ErrorReply] = field(default_factory=dict)
     """This API's own answers, by the status that Envoy finds."""
+    example: str = "curl {url}/health"
+    """A command to try it with."""
 
     def reply(self, status: int) -> ErrorReply:
         """Return this API's answer for a status that Envoy found."""
@@ -69,14 +80,54 @@ class Api:
     @property
     def package(self) -> str:
         """The proto package of the service."""
-        return self.service.rpartition(".")[0]
+        return f"menagerie.{self.name}.v1"
+
+    @property
+    def service(self) -> str:
+        """The full name of the gRPC service."""
+        return f"{self.package}.{self.name.capitalize()}Service"
+
+    @cached_property
+    def descriptor(self) -> ServiceDescriptor:
+        """The descriptor of the service, from its generated module."""
+        module = import_module(f"{self.package}.{self.name}_pb2")
+        services: Mapping[str, ServiceDescriptor] = module.DESCRIPTOR.services_by_name
+        return services[self.service.removeprefix(f"{self.package}.")]
+
+    @cached_property
+    def error_key(self) -> str:
+        """The key of the text in an error's JSON object."""
+        return self._document.error_key or "detail"
+
+    @cached_property
+    def server_sent_events(self) -> frozenset[str]:
+        """The methods whose stream a browser reads as events."""
+        return frozenset(
+            method.name for method in self.descriptor.methods if _operation(method).media_type == EVENT_STREAM
+        )
+
+    @cached_property
+    def keyless(self) -> frozenset[str]:
+        """The methods that never need an API key: those that the document names, else health checks."""
+        if not self._document.api_key_description:
+            return HEALTH
+        return frozenset(method.name for method in self.descriptor.methods if not _operation(method).api_key)
+
+    @property
+    def _document(self) -> Document:
+        document: Document = self.descriptor.GetOptions().Extensions[annotations_pb2.document]
+        return document
+
+
+def _operation(method: MethodDescriptor) -> Operation:
+    operation: Operation = method.GetOptions().Extensions[annotations_pb2.operation]
+    return operation
 
 
 MEBIBYTE = 1024 * 1024
 
 WHALES = Api(
     name="whales",
-    service="menagerie.whales.v1.WhalesService",
     max_request_bytes=25 * MEBIBYTE,
     max_stream_bytes=500 * MEBIBYTE,
     replies={429: ErrorReply(429, "Превышен лимит запросов. Повторите позже.")},
@@ -84,25 +135,22 @@ WHALES = Api(
 
 CORAL = Api(
     name="coral",
-    service="menagerie.coral.v1.CoralService",
     max_request_bytes=MEBIBYTE,
     max_stream_bytes=51 * MEBIBYTE,
-    server_sent_events=frozenset({"WatchStatus"}),
-    error_key="error",
+    example="curl {url}/V1/api/health",
     prints_defaults=False,
 )
 
 SPECIES = Api(
     name="species",
-    service="menagerie.species.v1.SpeciesService",
     max_request_bytes=6 * MEBIBYTE,
     max_stream_bytes=100 * MEBIBYTE,
+    example="curl -F file=@photo.jpg {url}/uploadfile/",
     replies={413: ErrorReply(400, "File too large. Maximum size is 5MB.")},
 )
 
 NSFW = Api(
     name="nsfw",
-    service="menagerie.nsfw.v1.NsfwService",
     max_request_bytes=MEBIBYTE,
     max_stream_bytes=1024 * MEBIBYTE,
     replies={413: ErrorReply(413, "File too large. Maximum size: 50MB")},
@@ -110,7 +158,6 @@ NSFW = Api(
 
 MUZZLE = Api(
     name="muzzle",
-    service="menagerie.muzzle.v1.MuzzleService",
     max_request_bytes=32 * MEBIBYTE,
     max_stream_bytes=32 * MEBIBYTE,
     replies={413: ErrorReply(422, "The request is too large.")},
@@ -121,5 +168,5 @@ MUZZLE = Api(
 
 APIS = (WHALES, CORAL, SPECIES, NSFW, MUZZLE)
 
-SYSTEM = Api(name="system", service="menagerie.system.v1.SystemService", max_request_bytes=MEBIBYTE)
+SYSTEM = Api(name="system", max_request_bytes=MEBIBYTE)
 """What the front door itself serves."""

@@ -10,13 +10,12 @@ if TYPE_CHECKING:
     from menagerie_envoy.apis import Api
     from menagerie_envoy.edge import Address, Edge, Traces
 
-WORKERS = "workers"
 COLLECTOR = "trace_collector"
 
 SYSTEM_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 
 CIRCUIT_BREAKER: Json = {"max_requests": 4096, "max_connections": 1024}
-"""A call beyond these is answered at once that the service is not available."""
+"""A call of an API beyond these is answered at once that the service is not available; others' are not."""
 
 CONNECT_SECONDS = 1.0
 HEALTH_INTERVAL_SECONDS = 1.0
@@ -27,12 +26,12 @@ HEALTH_TIMEOUT_SECONDS = 2.0
 FAILED_CHECKS = 3
 
 
-def worker_cluster(edge: Edge) -> Json:
-    """Return the cluster of the workers, balanced per request and not per connection."""
+def worker_cluster(api: Api, edge: Edge) -> Json:
+    """Return the cluster of the workers for one API's calls, balanced per request and not per connection."""
     # All callers share these connections, and gRPC keeps a header that it could not read in the connection's
     # table: without one, no caller's malformed grpc-timeout makes others' calls fail.
     return {
-        **_cluster(WORKERS, edge.workers, hpack_table_size=0),
+        **_cluster(workers(api), edge.workers, hpack_table_size=0),
         "lb_policy": "LEAST_REQUEST",
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
         "health_checks": [
@@ -70,6 +69,11 @@ def collector_cluster(traces: Traces) -> Json:
         tls = typed("upstream_tls", sni=name, auto_sni_san_validation=True, common_tls_context=common)
         cluster["transport_socket"] = {"name": "envoy.transport_sockets.tls", "typed_config": tls}
     return cluster
+
+
+def workers(api: Api) -> str:
+    """Return the name of the cluster of the workers for an API's calls."""
+    return f"{api.name}_workers"
 
 
 def listener_cluster(api: Api) -> str:

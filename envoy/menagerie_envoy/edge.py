@@ -86,4 +86,10 @@ class Edge:
     """Callers' connections to all listeners together; one more is closed at once."""
     idle_seconds: float = 60.0
     """How long a request or a stream may stand still before it is ended."""
+    request_seconds: float = 3600.0
+    """How long a request may take to arrive, however steadily."""
+    idle_connection_seconds: float = 60.0
+    """How long a connection without a request is kept open."""
+    max_heap_bytes: int = 1024**3
+    """What Envoy may hold; near it, it ends the streams that hold most, and takes no new requests."""
     threads: int = 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from menagerie_envoy.clusters import WORKERS
+from menagerie_envoy.clusters import workers
 from menagerie_envoy.typed import Json, http_filter, seconds, typed
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ MAX_RESPONSE_BYTES = 32 * 1024 * 1024
 """Of one message, which becomes JSON all at once; what may be larger comes in pieces."""
 
 CORS = "envoy.filters.http.cors"
+GRPC_WEB = "envoy.filters.http.grpc_web"
 RATE_LIMIT = "envoy.filters.http.local_ratelimit"
 KEY_CHECK = "envoy.filters.http.ext_authz"
 BODY_LIMIT = "envoy.filters.http.body_size_limit"
@@ -43,6 +44,9 @@ NOT_METADATA = ".*-bin|.*[^:0-9a-z_.-].*|grpc-(internal-encoding-request|retry-p
 """The names of headers that gRPC can end a whole call for, and that no call here reads: binary metadata,
 which has to be base64; names that HTTP allows, and gRPC does not; what gRPC says in answers alone."""
 
+TRANSCODERS = ("x-envoy-original-method", "x-envoy-original-path")
+"""Headers that the transcoder sets, and the access log believes: no caller may."""
+
 MIN_COMPRESSED_BYTES = 1024
 """Shorter answers are not compressed: it would take longer than it saves."""
 
@@ -52,13 +56,17 @@ def disabled() -> Json:
     return typed("filter_config", disabled=True)
 
 
+CALLER = "x-menagerie-caller"
+"""Where the workers are told from which address a call comes."""
+
+
 def api_filters(api: Api, listener: Listener, descriptors: Path) -> list[Json]:
     """Return the filters of an API's own listener."""
     optional = [_rate_limit(api, listener.rate_limit)] if listener.rate_limit else []
     optional += [_key_check(api)] if listener.api_keys else []
     return [
         http_filter("cors"),
-        _headers(),
+        _headers({CALLER: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"}),
         http_filter("grpc_web"),
         _compressor(),
         *optional,
@@ -72,22 +80,28 @@ def api_filters(api: Api, listener: Listener, descriptors: Path) -> list[Json]:
 def front_door_filters(system: Api, descriptors: Path) -> list[Json]:
     """Return the filters of the front door, which leaves to each API's listener what concerns that API."""
     return [
-        _headers(),
+        _headers({}),
         _error_filter(system),
         _transcoder(system, descriptors),
         _router(),
     ]
 
 
-def _headers() -> Json:
-    """Keep from the workers what is no metadata, and add to every answer what secures it."""
+def _headers(told: dict[str, str]) -> Json:
+    """Keep from the workers what is no metadata, tell them more, and add to every answer what secures it."""
     removed = {"remove_on_match": {"key_matcher": {"safe_regex": {"regex": NOT_METADATA}}}}
+    forged = [{"remove": name} for name in TRANSCODERS]
+    overwritten = [
+        {"append": {"header": {"key": key, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}
+        for key, value in told.items()
+    ]
     added = [
         {"append": {"header": {"key": key, "value": value}, "append_action": "ADD_IF_ABSENT"}}
         for key, value in SECURE_HEADERS.items()
     ]
     return http_filter(
-        "header_mutation", mutations={"request_mutations": [removed], "response_mutations": added}
+        "header_mutation",
+        mutations={"request_mutations": [removed, *forged, *overwritten], "response_mutations": added},
     )
 
 
@@ -123,7 +137,7 @@ def _rate_limit(api: Api, limit: RateLimit) -> Json:
 
 def _key_check(api: Api) -> Json:
     service = {
-        "envoy_grpc": {"cluster_name": WORKERS},
+        "envoy_grpc": {"cluster_name": workers(api)},
         "timeout": seconds(KEY_CHECK_SECONDS),
         "initial_metadata": [{"key": "x-menagerie-api", "value": api.name}],
     }
@@ -167,8 +181,9 @@ def _transcoding(api: Api, descriptors: Path) -> Json:
         },
         "request_validation_options": {
             "reject_unknown_method": True,
-            "reject_unknown_query_parameters": True,
         },
+        # Pollers add parameters of their own to get past caches.
+        "ignore_unknown_query_parameters": True,
         "convert_grpc_status": True,
         "max_request_body_size": api.max_request_bytes,
         "max_response_body_size": MAX_RESPONSE_BYTES,

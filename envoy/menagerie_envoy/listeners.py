@@ -6,7 +6,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from menagerie_envoy.apis import SYSTEM, Api
-from menagerie_envoy.clusters import COLLECTOR, WORKERS, listener_cluster
+from menagerie_envoy.clusters import COLLECTOR, listener_cluster, workers
 from menagerie_envoy.filters import TRANSCODER, api_filters, disabled, front_door_filters
 from menagerie_envoy.pages import MAX_FILE_BYTES
 from menagerie_envoy.replies import local_replies
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from menagerie_envoy.edge import Address, Certificate, Edge
 
 REQUEST_HEADERS_SECONDS = 10.0
+
+MAX_HEADERS, MAX_HEADERS_KB = 100, 60
+"""Of a request, at the front door; the APIs' own listeners take in addition what the front door adds."""
+ADDED_HEADERS, ADDED_HEADERS_KB = 20, 4
 TRACED_SERVICE = "menagerie-envoy"
 
 SHARED_SERVICES = ("/grpc.health.v1.Health/", "/grpc.reflection.v1.", "/grpc.reflection.v1alpha.")
@@ -65,7 +69,7 @@ def api_listener(api: Api, edge: Edge, descriptors: Path) -> Json:
 def front_door(edge: Edge, descriptors: Path) -> Json:
     """Return the listener that serves the whole: each API by a hop through its own listener."""
     own = (f"/{SYSTEM.service}/", *SHARED_SERVICES)
-    routes = [*malformed(), *(to(WORKERS, {"prefix": prefix}) for prefix in own)]
+    routes = [*malformed(), *(to(workers(SYSTEM), {"prefix": prefix}) for prefix in own)]
     for api in edge.listeners:
         routes += _hops(api)
     return _listener(
@@ -77,6 +81,8 @@ def front_door(edge: Edge, descriptors: Path) -> Json:
         http_filters=front_door_filters(SYSTEM, descriptors),
         # Here the caller is whoever has connected. The API's listener believes what this one passes on.
         use_remote_address=True,
+        max_request_headers_kb=MAX_HEADERS_KB,
+        common_http_protocol_options=_common_options(edge, MAX_HEADERS),
     )
 
 
@@ -100,8 +106,14 @@ def _client_behind_proxies(edge: Edge) -> Json:
     return {
         "use_remote_address": False,
         "skip_xff_append": False,
+        "max_request_headers_kb": MAX_HEADERS_KB + ADDED_HEADERS_KB,
+        "common_http_protocol_options": _common_options(edge, MAX_HEADERS + ADDED_HEADERS),
         "original_ip_detection_extensions": [{"name": name, "typed_config": xff}],
     }
+
+
+def _common_options(edge: Edge, max_headers: int) -> Json:
+    return {"max_headers_count": max_headers, "idle_timeout": seconds(edge.idle_connection_seconds)}
 
 
 def _listener(name: str, edge: Edge, *, address: Address, **more: object) -> Json:
@@ -114,6 +126,16 @@ def _listener(name: str, edge: Edge, *, address: Address, **more: object) -> Jso
         always_set_request_id_in_response=True,
         stream_idle_timeout=seconds(edge.idle_seconds),
         request_headers_timeout=seconds(REQUEST_HEADERS_SECONDS),
+        request_timeout=seconds(edge.request_seconds),
+        http_protocol_options={
+            # nginx's proxy_pass speaks it, unless it is told otherwise.
+            "accept_http_10": True,
+            "default_host_for_http_10": "localhost",
+            # RFC 9110, section 7.8: a server may ignore an offer to change the protocol.
+            "ignore_http_11_upgrade": [{"safe_regex": {"regex": ".*"}}],
+        },
+        # A malformed request ends its own stream, and not the connection that the front door's callers share.
+        http2_protocol_options={"override_stream_error_on_invalid_http_message": True},
         access_log=_access_log(edge),
         **_traces(edge),
         **more,

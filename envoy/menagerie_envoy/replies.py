@@ -19,7 +19,7 @@ MALFORMED = "response.code == 400 && response.code_details.matches('^(early_)?gr
 NOT_HTTP = "response.code == 400 && response.code_details != 'direct_response'"
 """A request that is not valid HTTP: Envoy has no text for most of what can be wrong with one."""
 
-BY_STATUS = (403, 404, 405, 408, 413, 415, 429, 431)
+BY_STATUS = (403, 404, 405, 408, 413, 429, 431)
 
 
 def local_replies(api: Api) -> Json:
@@ -27,6 +27,8 @@ def local_replies(api: Api) -> Json:
     return {
         "mappers": [
             _redirect(),
+            # A path of REST was asked for with a content type of gRPC-Web's.
+            _by_status(api, 415),
             _native_grpc(),
             # Envoy's own text repeats what the caller sent, and that may be megabytes.
             _by_expression(api, MALFORMED, 422),

@@ -7,15 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from google.api import annotations_pb2
-from google.protobuf import descriptor_pool
-
-from menagerie_envoy import descriptors  # noqa: F401 - the generated modules register the services
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from google.api.http_pb2 import HttpRule
-    from google.protobuf.descriptor import MethodDescriptor
+    from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
     from menagerie_envoy.typed import Json
 
@@ -25,7 +22,7 @@ _VERBS = ("get", "put", "post", "delete", "patch")
 
 
 @dataclass(frozen=True)
-class Path:
+class RestPath:
     """A path, as a regular expression, and the gRPC method behind each HTTP method that it answers."""
 
     pattern: str
@@ -51,33 +48,25 @@ class Path:
         return match
 
 
-def methods_of(service: str) -> list[str]:
-    """Return the names of a service's methods."""
-    found = descriptor_pool.Default().FindServiceByName(service)
-    return [method.name for method in found.methods]
-
-
-def streamed_methods_of(service: str) -> frozenset[str]:
+def streamed_methods(service: ServiceDescriptor) -> frozenset[str]:
     """Return the names of the methods whose request is a stream."""
-    found = descriptor_pool.Default().FindServiceByName(service)
-    return frozenset(method.name for method in found.methods if method.client_streaming)
+    return frozenset(method.name for method in service.methods if method.client_streaming)
 
 
-def downloads_of(service: str) -> frozenset[str]:
+def downloads(service: ServiceDescriptor) -> frozenset[str]:
     """Return the names of the methods whose answer is a stream of the pieces of a body."""
-    found = descriptor_pool.Default().FindServiceByName(service)
     return frozenset(
-        method.name for method in found.methods if method.server_streaming and _http(method).response_body
+        method.name for method in service.methods if method.server_streaming and _http(method).response_body
     )
 
 
-def paths_of(service: str) -> list[Path]:
+def rest_paths(service: ServiceDescriptor) -> list[RestPath]:
     """Return the paths of a service, those without variables first: they are tried in this order."""
-    paths: dict[str, Path] = {}
-    for method in descriptor_pool.Default().FindServiceByName(service).methods:
+    paths: dict[str, RestPath] = {}
+    for method in service.methods:
         for verb, template in _bindings(_http(method)):
             pattern = _pattern(template)
-            paths.setdefault(pattern, Path(pattern)).methods[verb] = method.name
+            paths.setdefault(pattern, RestPath(pattern)).methods[verb] = method.name
     return sorted(paths.values(), key=lambda path: path.pattern.count("[^/]+"))
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from menagerie_envoy.clusters import WORKERS
+from menagerie_envoy.clusters import workers
 from menagerie_envoy.edge import ANY
 from menagerie_envoy.filters import (
     BODY_LIMIT,
     COMPRESSOR,
     CORS,
+    GRPC_WEB,
     KEY_CHECK,
     RATE_LIMIT,
     TRANSCODER,
@@ -21,11 +22,11 @@ from menagerie_envoy.filters import (
     events,
 )
 from menagerie_envoy.pages import page_routes
-from menagerie_envoy.rest import Path, downloads_of, methods_of, paths_of, streamed_methods_of
+from menagerie_envoy.rest import RestPath, downloads, rest_paths, streamed_methods
 from menagerie_envoy.typed import Json, typed
 
 if TYPE_CHECKING:
-    from pathlib import Path as FilePath
+    from pathlib import Path
 
     from menagerie_envoy.apis import Api
     from menagerie_envoy.edge import Listener
@@ -52,6 +53,9 @@ BODIED = frozenset({"POST", "PUT", "PATCH"})
 
 WRONG_HOST = "Invalid host header"
 
+AUTHORITY = r"([0-9A-Za-z._~%!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?"
+"""A host and a port, as RFC 3986, section 3.2, writes them; Envoy refuses others when it passes them on."""
+
 GRPC_HEADERS = {
     "grpc-timeout": "[0-9]{1,8}[HMSmun]",
     "grpc-encoding": "identity|deflate|gzip",
@@ -72,15 +76,25 @@ def answer(match: Json, status: int, **more: Json) -> Json:
 
 
 def malformed() -> list[Json]:
-    """Return the routes that refuse a header of gRPC's own that it cannot read, whoever sends it."""
-    return [without(_malformed(name, pattern), TRANSCODER) for name, pattern in GRPC_HEADERS.items()]
+    """Return the routes that refuse a header that the next hop or gRPC cannot read, whoever sends it."""
+    host = _malformed("Host", {"name": ":authority"} | _unlike(AUTHORITY))
+    grpc = [
+        _malformed(name, _there(name), {"name": name} | _unlike(like)) for name, like in GRPC_HEADERS.items()
+    ]
+    return [without(route, TRANSCODER) for route in (host, *grpc)]
 
 
-def _malformed(name: str, pattern: str) -> Json:
-    there = {"name": name, "present_match": True}
-    wrong = {"name": name, "string_match": {"safe_regex": {"regex": pattern}}, "invert_match": True}
+def _malformed(name: str, *headers: Json) -> Json:
     text = {"inline_string": f"The header {name} is malformed."}
-    return answer({"prefix": "/", "headers": [there, wrong]}, 400, body=text)
+    return answer({"prefix": "/", "headers": list(headers)}, 400, body=text)
+
+
+def _there(name: str) -> Json:
+    return {"name": name, "present_match": True}
+
+
+def _unlike(pattern: str) -> Json:
+    return {"string_match": {"safe_regex": {"regex": pattern}}, "invert_match": True}
 
 
 def without(route: Json, *filters: str) -> Json:
@@ -88,7 +102,7 @@ def without(route: Json, *filters: str) -> Json:
     return {**route, "typed_per_filter_config": {name: disabled() for name in filters}}
 
 
-def api_hosts(api: Api, listener: Listener, descriptors: FilePath) -> list[Json]:
+def api_hosts(api: Api, listener: Listener, descriptors: Path) -> list[Json]:
     """Return the virtual hosts of an API's own listener."""
     host = {
         "name": api.name,
@@ -103,38 +117,46 @@ def api_hosts(api: Api, listener: Listener, descriptors: FilePath) -> list[Json]
     return [host, {"name": "others", "domains": [ANY], "routes": [refusal]}]
 
 
-def _routes(api: Api, listener: Listener, descriptors: FilePath) -> list[Json]:
+def _routes(api: Api, listener: Listener, descriptors: Path) -> list[Json]:
     routes = [without(page, TRANSCODER, *_checks(listener)) for page in page_routes(listener.document)]
     # Answered by the filter of CORS, which asks for a route that leads somewhere.
-    routes.append(without(to(WORKERS, PREFLIGHT), *_checks(listener)))
-    streamed = streamed_methods_of(api.service)
-    for path in paths_of(api.service):
+    routes.append(without(to(workers(api), PREFLIGHT), *_checks(listener)))
+    streamed = streamed_methods(api.descriptor)
+    for path in rest_paths(api.descriptor):
+        routes.append(_grpc_web(listener, path))
         unary = [verb for verb, method in path.methods.items() if method not in streamed]
         routes += [_too_long(api, listener, path, verb) for verb in unary if verb in BODIED]
         routes += [_rest(api, listener, path, method, descriptors) for method in path.methods]
         routes.append(_wrong_method(listener, path))
-    for name in methods_of(api.service):
-        grpc = to(WORKERS, {"path": f"/{api.service}/{name}"})
+    for name in (method.name for method in api.descriptor.methods):
+        grpc = to(workers(api), {"path": f"/{api.service}/{name}"})
         # Any number of messages may follow each other in a stream; the worker bounds each of them.
         unbounded = [BODY_LIMIT] if name in streamed and api.max_stream_bytes else []
         routes.append(without(grpc, *unbounded, *_spared(api, listener, name)))
     return [*routes, answer({"prefix": "/"}, 404)]
 
 
-def _rest(api: Api, listener: Listener, path: Path, method: str, descriptors: FilePath) -> Json:
+def _rest(api: Api, listener: Listener, path: RestPath, method: str, descriptors: Path) -> Json:
     name = path.methods[method]
-    route = without(to(WORKERS, path.match(method)), *_spared(api, listener, name))
+    route = without(to(workers(api), path.match(method)), *_spared(api, listener, name))
     if name in api.server_sent_events:
         route["typed_per_filter_config"][TRANSCODER] = events(api, descriptors)
     return route
 
 
-def _too_long(api: Api, listener: Listener, path: Path, method: str) -> Json:
+def _too_long(api: Api, listener: Listener, path: RestPath, method: str) -> Json:
     route = answer(path.match_longer(method, api.max_request_bytes), 413)
     return without(route, TRANSCODER, *_checks(listener))
 
 
-def _wrong_method(listener: Listener, path: Path) -> Json:
+def _grpc_web(listener: Listener, path: RestPath) -> Json:
+    """Refuse gRPC-Web on a path of REST, before its filter takes the request for a call of a method."""
+    match = path.match()
+    match["headers"] = [{"name": "content-type", "string_match": {"prefix": "application/grpc-web"}}]
+    return without(answer(match, 415), GRPC_WEB, TRANSCODER, *_checks(listener))
+
+
+def _wrong_method(listener: Listener, path: RestPath) -> Json:
     allow = {"header": {"key": "allow", "value": ", ".join(path.allowed)}}
     route = answer(path.match(), 405) | {"response_headers_to_add": [allow]}
     return without(route, TRANSCODER, *_checks(listener))
@@ -145,7 +167,7 @@ def _spared(api: Api, listener: Listener, method: str) -> list[str]:
     unlimited = bool(api.rate_limited) and method not in api.rate_limited
     spared = {RATE_LIMIT: unlimited, KEY_CHECK: method in api.keyless}
     # Images are compressed already: gzip made 60 MB of 61, and others waited ten times as long.
-    needless = [COMPRESSOR] if method in downloads_of(api.service) else []
+    needless = [COMPRESSOR] if method in downloads(api.descriptor) else []
     return [*needless, *(name for name in _checks(listener) if spared[name])]
 
 

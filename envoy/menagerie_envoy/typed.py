@@ -14,6 +14,7 @@ _TYPES = {
     "lua": "extensions.filters.http.lua.v3.Lua",
     "router": "extensions.filters.http.router.v3.Router",
     "http_protocol_options": "extensions.upstreams.http.v3.HttpProtocolOptions",
+    "heap_limit": "extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig",
     "connection_limit": (
         "extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
     ),

@@ -5,6 +5,10 @@ InferenceError
 │   ├── ImageUnreadable
 │   ├── ImageDamaged
 │   └── ImageTooLarge
+├── ArchiveError
+│   ├── ArchiveUnreadable
+│   ├── ArchiveTooLarge
+│   └── EntryUnreadable
 ├── ManifestError
 ├── ModelFailed
 ├── ModelUnavailable
@@ -33,6 +37,22 @@ class ImageDamaged(ImageError):
 
 class ImageTooLarge(ImageError):
     """Raised when an image has more pixels than the limit; told from its header, before any is decoded."""
+
+
+class ArchiveError(InferenceError):
+    """Base of what is wrong with an archive of images that a caller sent."""
+
+
+class ArchiveUnreadable(ArchiveError):
+    """Raised when the bytes are no ZIP archive, or its directory is damaged or breaks off."""
+
+
+class ArchiveTooLarge(ArchiveError):
+    """Raised when an archive's directory tells of more than a limit allows; nothing was expanded."""
+
+
+class EntryUnreadable(ArchiveError):
+    """Raised when one entry cannot be read: encrypted, damaged, too large, or packed in an unknown way."""
 
 
 class ManifestError(InferenceError):

@@ -1,1 +1,1 @@
-"""What makes the embedded models, and measures them; no part of what runs."""
+"""Makes the embedded models, and measures them: not part of the runtime wheel."""

@@ -1,15 +1,18 @@
-"""The errors of the server, and one table that says what each error is on the wire."""
+"""The errors of the server, and what each is on the wire: one base table, and what differs in an API."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
+from menagerie_envoy.apis import COMMON_REPLIES
 from menagerie_inference.errors import (
     DeadlineExceeded,
     ImageDamaged,
@@ -18,13 +21,15 @@ from menagerie_inference.errors import (
     ModelUnavailable,
     Overloaded,
 )
-from menagerie_server.jobs.errors import JobNotFound
+from menagerie_server.jobs.errors import JobNotFound, QuotaExceeded
 from menagerie_server.store.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from google.protobuf.message import Message
+
+    from menagerie_envoy import Api
 
 ERROR_DOMAIN = "menagerie"
 """The domain of every google.rpc.ErrorInfo."""
@@ -41,6 +46,10 @@ class InvalidRequest(ApiError):
     """Raised when a request is not what the API's document asks for."""
 
 
+class MalformedRequest(ApiError):
+    """Raised when a request's message breaks off, or there is none."""
+
+
 class MissingField(ApiError):
     """Raised when a form or a message lacks a field that the API's document asks for."""
 
@@ -52,14 +61,7 @@ class RequestTooLarge(ApiError):
     """Raised when a request has more bytes than its API's document allows."""
 
     def __init__(self) -> None:
-        super().__init__("The request is too large.")
-
-
-class JobNotCompleted(ApiError):
-    """Raised when a result is asked for that is not there yet, or never will be."""
-
-    def __init__(self) -> None:
-        super().__init__("Job not completed")
+        super().__init__(COMMON_REPLIES[HTTPStatus.REQUEST_ENTITY_TOO_LARGE].text)
 
 
 class InvalidApiKey(ApiError):
@@ -122,36 +124,34 @@ class WireError:
 
 _Code = grpc.StatusCode
 
+MALFORMED = "The request is incomplete, or not valid UTF-8 where it has to be."
 UNREADABLE = "The image is in no format that can be read."
 DAMAGED = "The image is damaged or incomplete."
 BUSY = "The server is busy. Try again later."
 TOO_LATE = "The deadline passed before the answer was ready."
 NO_MODEL = "The model is not loaded. Try again later."
-NO_GEMINI_KEY = "GOOGLE_API_KEY environment variable is required for Gemini endpoint."
-GEMINI_FAILED = "Gemini API call failed. Check server logs for details."
-GEMINI_OVERLOADED = "Gemini model overloaded. Please try again later."
 NO_STORE = "The database is not available. Try again later."
 
-WIRE_ERRORS: Mapping[type[Exception], WireError] = MappingProxyType(
+WireErrors: TypeAlias = "Mapping[type[Exception], WireError]"
+
+WIRE_ERRORS: WireErrors = MappingProxyType(
     {
         InvalidRequest: WireError(_Code.INVALID_ARGUMENT, "INVALID_REQUEST", 400),
+        MalformedRequest: WireError(_Code.INVALID_ARGUMENT, "MALFORMED_REQUEST", 400, MALFORMED),
+        # Over REST, a header that is not UTF-8: Envoy puts it into the message as it is.
+        DecodeError: WireError(_Code.INVALID_ARGUMENT, "UNPARSABLE_REQUEST", 400, MALFORMED),
         MissingField: WireError(_Code.INVALID_ARGUMENT, "MISSING_FIELD", 422),
         ImageUnreadable: WireError(_Code.INVALID_ARGUMENT, "IMAGE_UNREADABLE", 400, UNREADABLE),
         ImageDamaged: WireError(_Code.INVALID_ARGUMENT, "IMAGE_DAMAGED", 400, DAMAGED),
         ImageTooLarge: WireError(_Code.INVALID_ARGUMENT, "IMAGE_TOO_LARGE", 400),
         RequestTooLarge: WireError(_Code.INVALID_ARGUMENT, "REQUEST_TOO_LARGE", 413),
         JobNotFound: WireError(_Code.NOT_FOUND, "JOB_NOT_FOUND", 404),
-        JobNotCompleted: WireError(_Code.FAILED_PRECONDITION, "JOB_NOT_COMPLETED", 409),
         InvalidApiKey: WireError(_Code.UNAUTHENTICATED, "INVALID_API_KEY", 401),
+        QuotaExceeded: WireError(_Code.RESOURCE_EXHAUSTED, "QUOTA_EXCEEDED", 429, retry_seconds=60),
         Overloaded: WireError(_Code.RESOURCE_EXHAUSTED, "OVERLOADED", 429, BUSY, retry_seconds=1),
         DeadlineExceeded: WireError(_Code.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", 504, TOO_LATE),
         ModelUnavailable: WireError(_Code.UNAVAILABLE, "MODEL_UNAVAILABLE", 503, NO_MODEL, retry_seconds=5),
         StoreUnavailable: WireError(_Code.UNAVAILABLE, "STORE_UNAVAILABLE", 503, NO_STORE, retry_seconds=5),
-        GeminiKeyMissing: WireError(_Code.FAILED_PRECONDITION, "GEMINI_KEY_MISSING", 500, NO_GEMINI_KEY),
-        GeminiFailed: WireError(_Code.UNAVAILABLE, "GEMINI_FAILED", 502, GEMINI_FAILED),
-        GeminiOverloaded: WireError(
-            _Code.UNAVAILABLE, "GEMINI_OVERLOADED", 503, GEMINI_OVERLOADED, retry_seconds=30
-        ),
         NotReady: WireError(_Code.UNAVAILABLE, "NOT_READY", 503, retry_seconds=1),
         NotImplementedYet: WireError(_Code.UNIMPLEMENTED, "UNIMPLEMENTED", 501),
         InferenceFailed: WireError(_Code.INTERNAL, "INFERENCE_FAILED", 500),
@@ -162,9 +162,16 @@ INTERNAL = WireError(_Code.INTERNAL, "INTERNAL", 500, "Internal error.")
 """Everything else: its text is for the log, and never for the caller."""
 
 
-def wire_error(error: Exception) -> WireError:
+def api_errors(api: Api, own: WireErrors | None = None) -> WireErrors:
+    """Return an API's table: the base table, its edge's reply to a large request, and its `own` errors."""
+    reply = api.reply(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    too_large = replace(WIRE_ERRORS[RequestTooLarge], http_status=reply.status, text=reply.text)
+    return MappingProxyType({**WIRE_ERRORS, RequestTooLarge: too_large, **(own or {})})
+
+
+def wire_error(error: Exception, errors: WireErrors = WIRE_ERRORS) -> WireError:
     """Return what an error is on the wire; an error that the table does not name is internal."""
     for kind in type(error).__mro__:
-        if kind in WIRE_ERRORS:
-            return WIRE_ERRORS[kind]
+        if kind in errors:
+            return errors[kind]
     return INTERNAL

@@ -58,10 +58,15 @@ def batch_observer(manifest: Manifest) -> BatchObserver:
     return observe
 
 
-def exposition() -> bytes:
-    """Return the metrics of every worker in the Prometheus text format."""
+def everyones_registry() -> CollectorRegistry:
+    """Return what collects the metrics of every worker."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return generate_latest(registry.REGISTRY)
+        return registry.REGISTRY
     everyone = CollectorRegistry()
     multiprocess.MultiProcessCollector(everyone)  # type: ignore[no-untyped-call]
-    return generate_latest(everyone)
+    return everyone
+
+
+def exposition() -> bytes:
+    """Return the metrics of every worker in the Prometheus text format."""
+    return generate_latest(everyones_registry())

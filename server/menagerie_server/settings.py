@@ -17,17 +17,13 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from menagerie_envoy.apis import CORAL, MUZZLE, NSFW, SPECIES, WHALES, Api
-from menagerie_server.api_settings import (
-    ApiSettings,
-    CoralSettings,
-    MuzzleSettings,
-    Names,
-    NsfwSettings,
-    SpeciesSettings,
-    WhalesSettings,
-    documented_values,
-)
+from menagerie_envoy.apis import APIS, Api
+from menagerie_server.api_settings import ApiSettings, Names, documented_values
+from menagerie_server.apis.coral.settings import CoralSettings
+from menagerie_server.apis.muzzle.settings import MuzzleSettings
+from menagerie_server.apis.nsfw.settings import NsfwSettings
+from menagerie_server.apis.species.settings import SpeciesSettings
+from menagerie_server.apis.whales.settings import WhalesSettings
 
 SETTINGS_FILE_VARIABLE = "MENAGERIE_SETTINGS_FILE"
 
@@ -54,6 +50,8 @@ class Settings(BaseSettings):
     """Where the embedded database, the object store and the logs of children live."""
     database_url: str | None = None
     """A PostgreSQL URL; none: an embedded server under `data_dir`, run by `menagerie serve`."""
+    envoy_admin_socket: Path | None = None
+    """Where Envoy tells what it has counted; `menagerie serve` tells its workers."""
     object_store_url: str | None = None
     """file:///…, s3://…, gs://… or az://…; none: a folder under `data_dir`."""
 
@@ -82,16 +80,30 @@ class Settings(BaseSettings):
     """Which models run: the embedded ones, or those of a folder with <role>/manifest.toml for each role."""
     envoy_threads: PositiveInt = Field(default_factory=lambda: max(1, (os.cpu_count() or 1) // 4))
     """Envoy passes on some thousand calls a second in one thread; models fill the other cores long before."""
+    max_calls_per_caller: PositiveInt = 2048
+    """How many calls of one address a worker runs, or waits for the rest of, at once."""
     max_connections: PositiveInt = 10_000
     """How many connections callers may hold, to all listeners together; one more is closed at once."""
     idle_seconds: PositiveFloat = 60.0
     """How long a request or a stream may stand still before Envoy ends it."""
+    request_seconds: PositiveFloat = 3600.0
+    """How long a request may take to arrive, however steadily; Envoy ends it then."""
+    idle_connection_seconds: PositiveFloat = 60.0
+    """How long a connection without a request is kept open."""
+    envoy_max_heap_mb: PositiveInt = 1024
+    """What Envoy may hold, in MiB; near it, it ends the streams that hold most, and takes no new requests."""
     database_connections_per_worker: PositiveInt = Field(default=8, ge=6, le=64)
     """All that a worker holds: four are for jobs alone, the others for calls."""
     jobs_per_worker: PositiveInt = 4
     """How many jobs a worker runs at once; the others wait. With one, small ones wait for large ones."""
     max_unended_jobs: PositiveInt = 1000
     """How many jobs may wait or run, of all workers together; one more is refused at once."""
+    max_unended_jobs_per_caller: PositiveInt = 200
+    """How many jobs of one address may wait or run."""
+    max_stored_gb: PositiveInt = 32
+    """What the jobs of one API may store until they are removed, in GiB."""
+    max_stored_gb_per_caller: PositiveInt = 4
+    """What the jobs of one address may store of that, in GiB."""
     job_retention_hours: PositiveFloat = 24.0
     """How long an ended job and its result can be asked for."""
     drain_seconds: PositiveFloat = 10.0
@@ -140,13 +152,7 @@ class Settings(BaseSettings):
     @property
     def apis(self) -> dict[Api, ApiSettings]:
         """What is set of each API."""
-        return {
-            WHALES: self.whales,
-            CORAL: self.coral,
-            SPECIES: self.species,
-            NSFW: self.nsfw,
-            MUZZLE: self.muzzle,
-        }
+        return {api: getattr(self, api.name) for api in APIS}
 
 
 class DocumentedVariables(PydanticBaseSettingsSource):

@@ -1,31 +1,35 @@
-"""Reads multipart/form-data: one place for every API, whether the body comes whole or in pieces."""
+"""Reads uploads: one place for every API, whether a form comes whole or in pieces, or as typed messages."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from multipart import (
-    MultipartError,
-    MultipartSegment,
-    ParserError,
-    PushMultipartParser,
-    parse_options_header,
-)
+from multipart import MultipartError, MultipartSegment, ParserError, ParserLimitReached
 
-from menagerie_server.errors import InvalidRequest, MissingField
+from menagerie_server.errors import InvalidRequest, MissingField, RequestTooLarge
+from menagerie_server.form_headers import CHARSET, FormParser, boundary_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable
 
-MAX_PARTS = 64
+    from google.api.httpbody_pb2 import HttpBody
+
+MAX_PARTS = 1000
+MAX_HEADER_BYTES = 4096
 MAX_TEXT_BYTES = 64 * 1024
-"""The most that a field other than a file may hold."""
+"""The most that a field other than a file may hold; all of a stream's together hold sixteen times that."""
+MAX_TEXTS = 16
 
 NO_BOUNDARY = "The form's content type names no boundary."
 CUT_OFF = "The form data ends before its closing boundary."
-NOT_UTF8 = "The form data has a name or a value that is not valid UTF-8."
+NOT_UTF8 = "The form data has a value that is not valid UTF-8."
 MALFORMED = "The form data is malformed."
+TOO_MUCH = f"The form data has over {MAX_PARTS} fields, or a header of over {MAX_HEADER_BYTES} bytes."
+MIXED = "A form and single images cannot be sent in one call."
+
+Request_contra = TypeVar("Request_contra", contravariant=True)
 
 
 @dataclass
@@ -91,12 +95,10 @@ class FormReader:
     def __init__(
         self, content_type: str, new_part: Callable[[str, str | None, str | None], Part] = Part
     ) -> None:
-        media_type, options = parse_options_header(content_type)
-        self._parser: PushMultipartParser | None = None
         self._new_part = new_part
         self._parts: list[Part] = []
-        if media_type == "multipart/form-data":
-            self._parser = _parser(options.get("boundary", ""))
+        boundary = boundary_of(content_type)
+        self._parser = None if boundary is None else _parser(boundary)
 
     def feed(self, piece: bytes) -> None:
         """Take the next piece of the body."""
@@ -106,8 +108,10 @@ class FormReader:
         try:
             for event in self._parser.parse(piece):
                 self._receive(event)
+        except ParserLimitReached as error:
+            raise InvalidRequest(TOO_MUCH) from error
         except MultipartError as error:
-            raise InvalidRequest(_reason(error)) from error
+            raise InvalidRequest(MALFORMED) from error
 
     def close(self) -> Form:
         """Return the form, now that the body has ended."""
@@ -138,24 +142,16 @@ def read_form(content_type: str, body: bytes) -> Form:
     return reader.close()
 
 
-def _parser(boundary: str) -> PushMultipartParser:
-    if not boundary:
-        raise InvalidRequest(NO_BOUNDARY)
+def _parser(boundary: str) -> FormParser:
     try:
-        return PushMultipartParser(boundary, max_segment_count=MAX_PARTS)
+        return FormParser(
+            boundary.encode(CHARSET, "replace"),
+            max_segment_count=MAX_PARTS,
+            max_header_size=MAX_HEADER_BYTES,
+            header_charset=CHARSET,
+        )
     except ParserError as error:
         raise InvalidRequest(NO_BOUNDARY) from error
-
-
-def _reason(error: MultipartError) -> str:
-    if any(isinstance(cause, UnicodeDecodeError) for cause in _causes(error)):
-        return NOT_UTF8
-    return MALFORMED
-
-
-def _causes(error: BaseException) -> Iterator[object]:
-    yield from error.args
-    yield error.__context__
 
 
 def _decode(text: bytes) -> str:
@@ -163,3 +159,139 @@ def _decode(text: bytes) -> str:
         return text.decode()
     except UnicodeDecodeError as error:
         raise InvalidRequest(NOT_UTF8) from error
+
+
+class FileReceiver(Protocol):
+    """Takes the content of one file; any method may refuse it by an error for the caller."""
+
+    def receive(self, piece: bytes) -> None:
+        """Take the next piece."""
+
+    def complete(self) -> None:
+        """Take it that this was the last piece."""
+
+
+class UploadReceiver(Protocol[Request_contra]):
+    """Takes what arrives with one streamed call, and refuses it by an error for the caller."""
+
+    def open_file(self, name: str, filename: str, content_type: str) -> FileReceiver | None:
+        """Return what takes a file of the form; None: nobody wants it, and it is thrown away."""
+
+    def take(self, request: Request_contra) -> None:
+        """Take a typed message."""
+
+
+class UploadStream(Generic[Request_contra]):
+    """Reads the upload of one streamed call: the pieces of a form, or typed messages, and never both.
+
+    The request messages have a oneof `input` with a google.api.HttpBody as `upload`. Iterate once, to the
+    end: each step has taken one message. Nothing is kept but the form's texts.
+    """
+
+    def __init__(
+        self,
+        requests: AsyncIterator[Any],
+        receiver: UploadReceiver[Any],
+        *,
+        max_bytes: int,
+        in_thread: bool = False,
+    ) -> None:
+        """Take at most `max_bytes` of a form; a receiver that blocks does its work in a thread."""
+        self._requests = requests
+        self._receiver = receiver
+        self._max_bytes = max_bytes
+        self._in_thread = in_thread
+        self._reader: FormReader | None = None
+        self._text_bytes = 0
+        self.form: Form | None = None
+        """The form, once the stream has ended; None: typed messages came."""
+
+    async def __aiter__(self) -> AsyncIterator[None]:
+        """Take what arrives.
+
+        Raises:
+            InvalidRequest: it is no form, or a form and typed messages are mixed.
+            RequestTooLarge: it is too large. What the receiver raises comes as it is.
+        """
+        received, typed = 0, False
+        async for request in self._requests:
+            is_form = request.WhichOneof("input") == "upload"
+            if typed if is_form else self._reader is not None:
+                raise InvalidRequest(MIXED)
+            if is_form:
+                received += request.upload.ByteSize()
+                await self._do(self._feed, request.upload, received)
+            else:
+                typed = True
+                await self._do(self._receiver.take, request)
+            yield
+        if self._reader is not None:
+            self.form = await self._do(self._reader.close)
+
+    async def read(self) -> None:
+        """Take all of it; raises as the iteration does."""
+        async for _ in self:
+            pass
+
+    async def _do(self, work: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - as the work
+        return await asyncio.to_thread(work, *arguments) if self._in_thread else work(*arguments)
+
+    def _feed(self, upload: HttpBody, received: int) -> None:
+        if received > self._max_bytes:
+            raise RequestTooLarge
+        if self._reader is None:
+            self._reader = FormReader(upload.content_type, self._part)
+        self._reader.feed(upload.data)
+
+    def _part(self, name: str, filename: str | None, content_type: str | None) -> Part:
+        if filename is None:
+            return _TextPart(name, None, content_type, count=self._count_text)
+        receiver = self._receiver.open_file(name, filename, content_type or "")
+        return _FilePart(name, filename, content_type, receiver=receiver)
+
+    def _count_text(self, size: int) -> None:
+        self._text_bytes += size
+        if self._text_bytes > MAX_TEXTS * MAX_TEXT_BYTES:
+            raise RequestTooLarge
+
+
+@dataclass
+class _TextPart(Part):
+    """A text, which has to be a short one."""
+
+    count: Callable[[int], None] = lambda _: None
+    size: int = 0
+
+    def receive(self, piece: bytes) -> None:
+        """Take the next piece."""
+        self.size += len(piece)
+        check_text(self.name, self.size)
+        self.count(len(piece))
+        super().receive(piece)
+
+
+@dataclass
+class _FilePart(Part):
+    """A file, whose content goes to its receiver, or nowhere."""
+
+    receiver: FileReceiver | None = None
+
+    def receive(self, piece: bytes) -> None:
+        """Pass the next piece on."""
+        if self.receiver is not None:
+            self.receiver.receive(piece)
+
+    def complete(self) -> None:
+        """Tell the receiver."""
+        if self.receiver is not None:
+            self.receiver.complete()
+
+
+def check_text(name: str, size: int) -> None:
+    """Refuse a text of more bytes than a text may have.
+
+    Raises:
+        InvalidRequest: naming the field.
+    """
+    if size > MAX_TEXT_BYTES:
+        raise InvalidRequest(f"Field too long: {name}")

@@ -77,7 +77,10 @@ def test_reflection_names_every_service(channel: grpc.Channel) -> None:
 
 def test_readiness_names_the_apis(front_door: httpx.Client) -> None:
     response = front_door.get("/readyz")
-    assert (response.status_code, response.json()) == (200, {"status": "ok", "apis": ["coral", "species"]})
+    assert (response.status_code, response.json()) == (
+        200,
+        {"status": "ok", "apis": ["coral", "species", "whales"], "failed_models": []},
+    )
 
 
 def test_metrics_count_calls_and_batches(front_door: httpx.Client) -> None:

@@ -70,6 +70,3 @@ def test_what_is_not_http_gets_the_apis_shape(server: RunningServer) -> None:
     for api, key in (("species", "detail"), ("coral", "error")):
         refused = httpx.request("GET", server.api(api), headers={"host": "a b"})
         assert (refused.status_code, refused.json()) == (400, {key: "Bad Request"})
-        upgrade = {"connection": "upgrade", "upgrade": "websocket"}
-        refused = httpx.get(f"{server.api(api)}/", headers=upgrade)
-        assert (refused.status_code, refused.json()) == (403, {key: "Forbidden"})

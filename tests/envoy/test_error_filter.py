@@ -17,8 +17,10 @@ from tests.support.server import free_ports
 from menagerie.species.v1 import species_pb2, species_pb2_grpc
 from menagerie_envoy import SPECIES, Address, Edge, Listener, command, write_configuration
 from menagerie_inference.errors import Overloaded
+from menagerie_server.authentication import ApiKeyCheck
 from menagerie_server.errors import InvalidRequest, MissingField
-from menagerie_server.interceptors import call_interceptor
+from menagerie_server.interceptors.callers import CallerLimit
+from menagerie_server.interceptors.calls import CallInterceptor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,7 +54,9 @@ class Failing(species_pb2_grpc.SpeciesServiceServicer):
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.AsyncClient]:
-    interceptor = call_interceptor(default_deadline_seconds=10, keys={})
+    interceptor = CallInterceptor(
+        check=ApiKeyCheck({}), admission=CallerLimit(64), errors={}, default_deadline_seconds=10
+    )
     server = grpc.aio.server(interceptors=(interceptor,))
     species_pb2_grpc.add_SpeciesServiceServicer_to_server(Failing(), server)  # type: ignore[abstract]
     health_pb2_grpc.add_HealthServicer_to_server(health.HealthServicer(), server)

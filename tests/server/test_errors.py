@@ -1,18 +1,25 @@
 from __future__ import annotations
 
 import inspect
+from typing import TYPE_CHECKING
 
 import grpc
 import pytest
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 
+from menagerie_envoy import APIS
 from menagerie_inference import errors as inference_errors
 from menagerie_server import errors
-from menagerie_server.errors import INTERNAL, WIRE_ERRORS, ApiError, wire_error
+from menagerie_server.app import SERVED
+from menagerie_server.errors import INTERNAL, WIRE_ERRORS, ApiError, RequestTooLarge, api_errors, wire_error
+
+if TYPE_CHECKING:
+    from menagerie_envoy import Api
+    from menagerie_server.errors import WireError, WireErrors
 
 # The canonical HTTP status of each code, from google/rpc/code.proto; ours differ only where a document does.
 CANONICAL = {
-    grpc.StatusCode.INVALID_ARGUMENT: {400, 413, 422},
+    grpc.StatusCode.INVALID_ARGUMENT: {400, 413, 415, 422},
     grpc.StatusCode.NOT_FOUND: {404},
     grpc.StatusCode.UNAUTHENTICATED: {401},
     grpc.StatusCode.RESOURCE_EXHAUSTED: {429},
@@ -24,15 +31,31 @@ CANONICAL = {
 }
 
 
-@pytest.mark.parametrize("kind", WIRE_ERRORS, ids=lambda kind: kind.__name__)
-def test_statuses_agree(kind: type[Exception]) -> None:
-    wire = WIRE_ERRORS[kind]
+TABLES = [WIRE_ERRORS, *(api.errors for api in SERVED)]
+
+
+@pytest.mark.parametrize(
+    "wire", [wire for table in TABLES for wire in table.values()], ids=lambda wire: wire.reason
+)
+def test_statuses_agree(wire: WireError) -> None:
     assert wire.http_status in CANONICAL[wire.code]
 
 
-def test_reasons_are_unique() -> None:
-    reasons = [wire.reason for wire in (*WIRE_ERRORS.values(), INTERNAL)]
+@pytest.mark.parametrize("table", TABLES)
+def test_reasons_are_unique(table: WireErrors) -> None:
+    reasons = [wire.reason for wire in (*table.values(), INTERNAL)]
     assert len(reasons) == len(set(reasons))
+
+
+@pytest.mark.parametrize("api", APIS, ids=lambda api: api.name)
+def test_a_worker_refuses_large_requests_as_its_edge_does(api: Api) -> None:
+    wire, reply = api_errors(api)[RequestTooLarge], api.reply(413)
+    assert (wire.http_status, wire.text) == (reply.status, reply.text)
+
+
+def test_a_table_of_an_api_begins_with_the_base_table() -> None:
+    for table in TABLES:
+        assert set(table) >= set(WIRE_ERRORS)
 
 
 def test_every_error_for_the_caller_is_in_the_table() -> None:
@@ -42,7 +65,7 @@ def test_every_error_for_the_caller_is_in_the_table() -> None:
         if issubclass(kind, ApiError) and kind is not ApiError
     ]
     assert raised
-    assert set(raised) <= set(WIRE_ERRORS)
+    assert set(raised) <= {kind for table in TABLES for kind in table}
 
 
 def test_a_subclass_is_what_its_base_is() -> None:

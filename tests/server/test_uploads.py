@@ -1,13 +1,30 @@
 from __future__ import annotations
 
+import re
 import tracemalloc
+from typing import TYPE_CHECKING
 
 import pytest
+from google.api.httpbody_pb2 import HttpBody
 from hypothesis import given
 from hypothesis import strategies as st
 
-from menagerie_server.errors import InvalidRequest, MissingField
-from menagerie_server.uploads import CUT_OFF, MALFORMED, NO_BOUNDARY, Form, FormReader, read_form
+from menagerie.coral.v1.coral_pb2 import ClassifyRequest
+from menagerie_server.errors import InvalidRequest, MissingField, RequestTooLarge
+from menagerie_server.uploads import (
+    CUT_OFF,
+    MALFORMED,
+    MIXED,
+    NO_BOUNDARY,
+    TOO_MUCH,
+    Form,
+    FormReader,
+    UploadStream,
+    read_form,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 CONTENT_TYPE = "multipart/form-data; boundary=b"
 
@@ -105,12 +122,185 @@ def test_a_field_of_the_other_kind_is_missing() -> None:
     [
         b"--b\r\nno colon\r\n\r\nx\r\n--b--\r\n",
         b"--b\r\nContent-Type: text/plain\r\n\r\nx\r\n--b--\r\n",
-        b'--b\r\nContent-Disposition: form-data; name="file"; filename="'
-        + b"a" * 5000
-        + b'"\r\n\r\nx\r\n--b--\r\n',
     ],
-    ids=["no colon", "no disposition", "endless name"],
+    ids=["no colon", "no disposition"],
 )
 def test_malformed_parts_are_refused(broken: bytes) -> None:
     with pytest.raises(InvalidRequest, match=MALFORMED):
         read_form(CONTENT_TYPE, broken)
+
+
+@pytest.mark.parametrize(
+    "much",
+    [
+        body(("file", "a" * 5000, b"x")),
+        body(*((f"f{number}", None, b"x") for number in range(1001))),
+    ],
+    ids=["an endless name", "1001 fields"],
+)
+def test_limits_are_named(much: bytes) -> None:
+    with pytest.raises(InvalidRequest, match=re.escape(TOO_MUCH)):
+        read_form(CONTENT_TYPE, much)
+
+
+def test_many_fields_are_read() -> None:
+    """Some programs send all that they know of a photograph."""
+    form = read_form(CONTENT_TYPE, body(*((f"f{number}", None, b"x") for number in range(1000))))
+    assert len(form.parts) == 1000
+
+
+@pytest.mark.parametrize(
+    ("parameter", "boundary"),
+    [
+        ("; boundary====1732700000===", "===1732700000==="),  # copied in many Android programs
+        ("; boundary=----=_Part_1_2.3", "----=_Part_1_2.3"),  # JavaMail
+        (";boundary=b", "b"),
+        (";\tboundary=b", "b"),
+        ("; charset=utf-8; BOUNDARY=b", "b"),
+        ('; boundary="a b"; charset=utf-8', "a b"),
+        ("; boundary='()+_,-./:=?", "'()+_,-./:=?"),  # every character of RFC 2046, unquoted
+        ("; boundary=\xe9", "\xe9"),
+    ],
+)
+def test_boundaries_as_they_are_sent(parameter: str, boundary: str) -> None:
+    sent = body(("file", "a.jpg", b"1")).replace(b"--b", b"--" + boundary.encode("latin-1"))
+    form = read_form(f"Multipart/Form-Data{parameter}", sent)
+    assert form.file("file").content == b"1"
+
+
+@pytest.mark.parametrize(
+    ("disposition", "filename"),
+    [
+        ('form-data; name="file"; filename="küste.jpg"'.encode(), "küste.jpg"),
+        ('form-data; name="file"; filename="küste.jpg"'.encode("latin-1"), "küste.jpg"),
+        (
+            'form-data; name="file"; filename="киса.jpg"'.encode("cp1251"),
+            "киса.jpg".encode("cp1251").decode("latin-1"),
+        ),
+        (
+            'form-data; name="file"; filename="海豹.jpg"'.encode("gbk"),
+            "海豹.jpg".encode("gbk").decode("latin-1"),
+        ),
+        (b"form-data; name=\"file\"; filename*=UTF-8''%D0%BA%D0%B8%D1%81%D0%B0.jpg", "киса.jpg"),
+        (b"form-data; name=file; filename=my photo (1).jpg", "my photo (1).jpg"),
+        (b'form-data;name="file";filename="a;b.jpg"', "a;b.jpg"),
+        (b'form-data; name="file"; filename="a%22b.jpg"', 'a"b.jpg'),
+        (b'file; name="file"; filename="a.jpg"', "a.jpg"),
+        (b'FORM-DATA; Name="file"; FileName="a.jpg"', "a.jpg"),
+    ],
+)
+def test_names_as_they_are_sent(disposition: bytes, filename: str) -> None:
+    sent = b"--b\r\nContent-Disposition: " + disposition + b"\r\n\r\n1\r\n--b--\r\n"
+    assert read_form(CONTENT_TYPE, sent).file("file").filename == filename
+
+
+class Kept:
+    """Keeps what an upload brings, but for the files named "other"."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.images: list[bytes] = []
+        self._open = ""
+
+    def open_file(self, name: str, filename: str, content_type: str) -> Kept | None:
+        assert content_type == "image/jpeg"
+        self._open = filename
+        return None if name == "other" else self
+
+    def take(self, request: ClassifyRequest) -> None:
+        self.images.append(request.image)
+
+    def receive(self, piece: bytes) -> None:
+        self.files[self._open] = self.files.get(self._open, b"") + piece
+
+    def complete(self) -> None:
+        self.files[self._open] += b"."
+
+
+def jpeg(name: str, filename: str, content: bytes) -> bytes:
+    disposition = f'form-data; name="{name}"; filename="{filename}"'
+    head = f"--b\r\nContent-Disposition: {disposition}\r\nContent-Type: image/jpeg\r\n\r\n"
+    return head.encode() + content + b"\r\n"
+
+
+STREAMED = (
+    b'--b\r\nContent-Disposition: form-data; name="note"\r\n\r\nreef\r\n'
+    + jpeg("file", "a.jpg", b"12")
+    + jpeg("other", "b.jpg", b"x")
+    + jpeg("file", "c.jpg", b"345")
+    + b"--b--\r\n"
+)
+
+
+async def requests(*messages: ClassifyRequest) -> AsyncIterator[ClassifyRequest]:
+    for message in messages:
+        yield message
+
+
+def form_pieces(form: bytes, cuts: list[int]) -> list[ClassifyRequest]:
+    return [
+        ClassifyRequest(
+            upload=HttpBody(content_type=CONTENT_TYPE if start == 0 else "", data=form[start:end])
+        )
+        for start, end in zip([0, *cuts], [*cuts, len(form)], strict=True)
+    ]
+
+
+IMAGE = ClassifyRequest(image=b"12")
+
+
+@given(st.lists(st.integers(1, len(STREAMED) - 1), unique=True, max_size=6).map(sorted), st.booleans())
+async def test_a_streamed_form_goes_to_its_receiver(cuts: list[int], in_thread: bool) -> None:  # noqa: FBT001
+    kept = Kept()
+    stream: UploadStream[ClassifyRequest] = UploadStream(
+        requests(*form_pieces(STREAMED, cuts)), kept, max_bytes=10_000, in_thread=in_thread
+    )
+    await stream.read()
+    assert kept.files == {"a.jpg": b"12.", "c.jpg": b"345."}
+    assert stream.form is not None
+    assert stream.form.text("note") == "reef"
+
+
+async def test_typed_messages_go_to_the_receiver() -> None:
+    kept = Kept()
+    stream: UploadStream[ClassifyRequest] = UploadStream(requests(IMAGE, IMAGE), kept, max_bytes=1)
+    await stream.read()
+    assert (kept.images, stream.form) == ([b"12", b"12"], None)
+
+
+@pytest.mark.parametrize(
+    "mixed",
+    [[IMAGE, *form_pieces(STREAMED, [])], [*form_pieces(STREAMED, []), IMAGE]],
+    ids=["form last", "first"],
+)
+async def test_a_form_and_messages_are_not_mixed(mixed: list[ClassifyRequest]) -> None:
+    stream: UploadStream[ClassifyRequest] = UploadStream(requests(*mixed), Kept(), max_bytes=10_000)
+    with pytest.raises(InvalidRequest, match=MIXED):
+        await stream.read()
+
+
+async def test_a_form_is_refused_as_soon_as_it_is_too_large() -> None:
+    taken: list[int] = []
+
+    async def endless() -> AsyncIterator[ClassifyRequest]:
+        yield form_pieces(STREAMED[:100], [])[0]
+        while True:
+            taken.append(1)
+            yield ClassifyRequest(upload=HttpBody(data=bytes(1000)))
+
+    stream: UploadStream[ClassifyRequest] = UploadStream(endless(), Kept(), max_bytes=5000)
+    with pytest.raises(RequestTooLarge):
+        await stream.read()
+    assert len(taken) == 5
+
+
+@pytest.mark.parametrize(
+    ("texts", "size", "error"), [(1, 64 * 1024 + 1, InvalidRequest), (17, 64 * 1024, RequestTooLarge)]
+)
+async def test_texts_have_limits(texts: int, size: int, error: type[Exception]) -> None:
+    form = body(*((f"t{number}", None, bytes(size)) for number in range(texts)))
+    stream: UploadStream[ClassifyRequest] = UploadStream(
+        requests(*form_pieces(form, [])), Kept(), max_bytes=10_000_000
+    )
+    with pytest.raises(error):
+        await stream.read()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from menagerie_inference.training.coral.examples import Examples
+from menagerie_training.coral.examples import Examples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from menagerie_server.logs import configure_logs
-from menagerie_server.supervisor.data_folder import claimed
-from menagerie_server.supervisor.grace import Grace
-from menagerie_server.supervisor.keeper import kept_running
-from menagerie_server.supervisor.postgres import embedded
-from menagerie_server.supervisor.stop_signals import StopSignals
+from menagerie_server.supervisor.database import embedded_postgres
+from menagerie_server.supervisor.folders import locked_data_folder
+from menagerie_server.supervisor.restarting_child import restarting_children
+from menagerie_server.supervisor.shutdown import ShutdownTimeout, StopSignals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,21 +36,21 @@ def running_database(folder: Path) -> Iterator[str]:
 
 
 async def _serve(folder: Path, lock: int) -> None:
-    established, grace = asyncio.Event(), Grace(10)
-    signals = StopSignals(established=established, grace=grace)
+    ready, timeout = asyncio.Event(), ShutdownTimeout(10)
+    signals = StopSignals(ready=ready, shutdown=timeout)
     with signals.installed():
         async with (
-            embedded(folder, connections=32, lock=lock) as server,
-            kept_running([server.program], established=established, grace=grace),
+            embedded_postgres(folder, connections=32, lock=lock) as server,
+            restarting_children([server.program], ready=ready, shutdown=timeout),
         ):
             await server.answering()
-            established.set()
+            ready.set()
             sys.stdout.write(f"{server.url}\n")
             sys.stdout.flush()
-            await signals.asked.wait()
+            await signals.received.wait()
 
 
 if __name__ == "__main__":
     configure_logs("WARNING")
-    with claimed(Path(sys.argv[1]), wait_seconds=10) as data_folder_lock:
+    with locked_data_folder(Path(sys.argv[1]), wait_seconds=10) as data_folder_lock:
         asyncio.run(_serve(Path(sys.argv[1]), data_folder_lock))

@@ -68,8 +68,13 @@ def decode_each(
 ) -> tuple[DecodedImage, ...]:
     """Decode a photo once, as `decode()` does, and bring it to the size of each of several `specs`."""
     with open_image(data, max_pixels=max_pixels) as image:
-        width, height = image.size
-        rgb, orientation = load(image, max(side for spec in specs for side in (spec.width, spec.height)))
+        return decode_opened(image, specs)
+
+
+def decode_opened(image: Image.Image, specs: Sequence[InputSpec]) -> tuple[DecodedImage, ...]:
+    """Decode the frame at which an opened image stands, as `decode_each()` does; raises as `load()` does."""
+    width, height = image.size
+    rgb, orientation = load(image, max(side for spec in specs for side in (spec.width, spec.height)))
     if orientation in _SIDEWAYS:
         width, height = height, width
     rgb = upright(rgb, orientation)

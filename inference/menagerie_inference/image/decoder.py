@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import operator
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeVar
 from menagerie_inference.errors import ModelUnavailable, Overloaded
 from menagerie_inference.image.completion_queue import LONGEST_WAIT, CompletionQueue
 from menagerie_inference.image.decode import DEFAULT_MAX_PIXELS, DecodedImage, decode_each
-from menagerie_inference.image.turn import Turn
+from menagerie_inference.image.decode_task import DecodeTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,7 +57,7 @@ class ImageDecoder:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._completions = CompletionQueue(RESULTS_TOGETHER * threads)
         self._lock = Lock()
-        self._waiting: deque[Turn[Any]] = deque()
+        self._waiting: deque[DecodeTask[Any]] = deque()
         self._running = 0
         self._closed = False
 
@@ -92,30 +93,32 @@ class ImageDecoder:
         self, data: bytes, specs: Sequence[InputSpec], *, deadline: float | None = None
     ) -> tuple[DecodedImage, ...]:
         """Decode a photo once for several models, as `decode_each()` does; otherwise as `decode()`."""
-        return await self.decode_and(tuple, data, specs, deadline=deadline)
+        return await self.decode_then(operator.itemgetter(0), (data,), specs, deadline=deadline)
 
-    async def decode_and(
+    async def decode_then(
         self,
-        work: Callable[[Sequence[DecodedImage]], T],
-        data: bytes,
+        work: Callable[[Sequence[tuple[DecodedImage, ...]]], T],
+        photos: Sequence[bytes],
         specs: Sequence[InputSpec],
         *,
         deadline: float | None = None,
     ) -> T:
-        """Decode a photo as `decode_each()` does, and go on to `work` on it in the same thread.
+        """Decode photos one after the other, as `decode_each()` does, then `work` on them in the same thread.
 
         That is not begun if by then the caller has left or the deadline has passed. Raises what `work` does,
         besides.
         """
 
-        def decode_and_work(turn: Turn[T]) -> T:
+        def decode_and_work(turn: DecodeTask[T]) -> T:
             self._observe(turn.waited())
-            turn.check("before the image was decoded")
-            photos = decode_each(data, specs, max_pixels=self._max_pixels)
+            decoded = []
+            for data in photos:
+                turn.check("before the image was decoded")
+                decoded.append(decode_each(data, specs, max_pixels=self._max_pixels))
             turn.check("while the image was decoded")
-            return work(photos)
+            return work(decoded)
 
-        turn = Turn(decode_and_work, deadline)
+        turn = DecodeTask(decode_and_work, deadline)
         self._enter(turn)
         try:
             return await turn.answer
@@ -123,7 +126,7 @@ class ImageDecoder:
             self._leave(turn)
             raise
 
-    def _enter(self, turn: Turn[Any]) -> None:
+    def _enter(self, turn: DecodeTask[Any]) -> None:
         with self._lock:
             if self._closed:
                 raise _closed()
@@ -135,13 +138,13 @@ class ImageDecoder:
             else:
                 raise Overloaded(f"{len(self._waiting)} images wait to be decoded already")
 
-    def _leave(self, turn: Turn[Any]) -> None:
+    def _leave(self, turn: DecodeTask[Any]) -> None:
         with self._lock, suppress(ValueError):  # a thread has begun it
             self._waiting.remove(turn)
 
-    def _run_all(self, first: Turn[Any]) -> None:
+    def _run_all(self, first: DecodeTask[Any]) -> None:
         """Run a turn in this thread, and others until none waits."""
-        turn: Turn[Any] | None = first
+        turn: DecodeTask[Any] | None = first
         while turn is not None:
             tell, patient = turn.run(), turn.can_wait(LONGEST_WAIT)
             turn = self._next()
@@ -149,7 +152,7 @@ class ImageDecoder:
             saturated = turn is not None and len(self._waiting) > self.threads
             self._completions.put(tell, may_wait=patient and saturated)
 
-    def _next(self) -> Turn[Any] | None:
+    def _next(self) -> DecodeTask[Any] | None:
         with self._lock:
             if self._waiting:
                 return self._waiting.popleft()

@@ -1,19 +1,12 @@
-"""What every call passes through."""
+"""What every call passes through: request id, log, metrics, API key, deadline, and errors' statuses."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from menagerie_server.interceptors.api_key import ApiKeyCheck
-from menagerie_server.interceptors.calls import CallInterceptor
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import grpc
 
-    from menagerie_envoy import Api
-    from menagerie_server.api_keys import ApiKeys
-
-
-def call_interceptor(*, default_deadline_seconds: float, keys: Mapping[Api, ApiKeys]) -> CallInterceptor:
-    """Return the interceptor of all calls."""
-    return CallInterceptor(check=ApiKeyCheck(keys), default_deadline_seconds=default_deadline_seconds)
+# Strings, as these classes take parameters in their stubs only.
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"

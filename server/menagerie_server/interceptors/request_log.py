@@ -1,4 +1,4 @@
-"""Gives every call a request id, and writes one line about it."""
+"""What is observed of every call: its request id, one log line, and its metrics."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import grpc
 import structlog
 
+from menagerie_server.metrics import CALL_SECONDS, CALLS
+
 if TYPE_CHECKING:
-    from menagerie_server.interceptors.calls import Context
+    from menagerie_server.interceptors import Context
 
 REQUEST_ID_HEADER = "x-request-id"
 MAX_REQUEST_ID = 128
@@ -42,6 +44,22 @@ class RequestLog:
     def __exit__(self, *_: object) -> None:
         elapsed = round((time.perf_counter() - self._started) * 1000, 2)
         _log.info("call", code=code_name(self._context), milliseconds=elapsed)
+
+
+class CallMetrics:
+    """Counts a call by its method and code when it has ended, however it ended, and measures its duration."""
+
+    def __init__(self, method: str, context: Context) -> None:
+        self._method = method
+        self._context = context
+        self._started = time.perf_counter()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        CALLS.labels(self._method, code_name(self._context)).inc()
+        CALL_SECONDS.labels(self._method).observe(time.perf_counter() - self._started)
 
 
 def code_name(context: Context) -> str:

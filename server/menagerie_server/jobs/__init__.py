@@ -1,1 +1,1 @@
-"""Work that outlives a call, and the process that runs it: jobs of any API, kept in PostgreSQL."""
+"""Durable background jobs of every API, stored in PostgreSQL, and the worker that runs them."""

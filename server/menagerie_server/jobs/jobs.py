@@ -1,4 +1,4 @@
-"""Jobs of every API: taken once, never lost, told as they go."""
+"""The jobs of every API: accepted once, never lost, watched while they run."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import structlog
 
 from menagerie_inference.errors import Overloaded
 from menagerie_server.jobs import worker
-from menagerie_server.jobs.changes import listen
-from menagerie_server.jobs.job import input_name
-from menagerie_server.jobs.leftovers import Leftovers, new_folder
+from menagerie_server.jobs.cleanup import Cleanup
+from menagerie_server.jobs.errors import QuotaExceeded
+from menagerie_server.jobs.job import NewJob, input_name, new_folder
 from menagerie_server.jobs.records import JobRecords
 from menagerie_server.jobs.watching import Watchers, WatchStatistics
 from menagerie_server.jobs.worker import JobWorker
@@ -21,28 +21,26 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator
     from types import TracebackType
 
-    from menagerie_server.jobs.attempts import Runner
-    from menagerie_server.jobs.job import Job, Json
+    from menagerie_server.jobs.attempt import Runner
+    from menagerie_server.jobs.job import Job, JobLimits, Json
     from menagerie_server.store.objects import Objects
     from menagerie_server.store.pool import Database
 
 CONNECTIONS = worker.CONNECTIONS + 1
-"""How many connections it holds beside those of the Database that it is given."""
+"""The connections that Jobs holds beside those of its Database."""
 
 RETENTION_SECONDS = 24 * 3600.0
 
-MAX_UNENDED = 1000
-
 STOP_SECONDS = 12.0
-"""How long a stop waits for a database that is away, before the jobs at hand are left to others."""
+"""How long a stop waits for an unavailable database before other processes must requeue its jobs."""
 
 _log = structlog.get_logger()
 
 
 class Jobs:
-    """The jobs of this process and of all others on the same database.
+    """The jobs of all processes on one database.
 
-    While the database is away, every method raises StoreUnavailable, and whatever runs waits.
+    While the database is unavailable, every method raises StoreUnavailable, and running jobs wait.
     """
 
     def __init__(
@@ -52,98 +50,123 @@ class Jobs:
         objects: Objects,
         *,
         concurrency: int = 1,
-        max_unended: int = MAX_UNENDED,
+        limits: JobLimits | None = None,
         retention_seconds: float = RETENTION_SECONDS,
     ) -> None:
         self._url = url
         self._objects = objects
-        self._max_unended = max_unended
-        self._records = JobRecords(database)
+        self._records = JobRecords(database, limits)
         self._watchers = Watchers(self._records.read_all)
         self._runners: dict[str, Runner] = {}
-        self._leftovers = Leftovers(self._records, objects, keep_seconds=retention_seconds)
-        self._worker = JobWorker(url, database, self._leftovers, self._runners, concurrency)
+        cleanup = Cleanup(self._records, objects, retention_seconds=retention_seconds)
+        self._worker = JobWorker(url, database, cleanup, self._runners, concurrency)
         self._tasks = asyncio.TaskGroup()
-        self._listening: list[asyncio.Task[None]] = []
+        self._watching: list[asyncio.Task[None]] = []
         self._working: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
-        watchers = self._watchers
-        changes = listen(self._url, changed=watchers.changed, missed=watchers.missed)
-        self._listening = [self._tasks.create_task(work) for work in (changes, watchers.read())]
+        watching = (self._watchers.listen(self._url), self._watchers.read())
+        self._watching = [self._tasks.create_task(work) for work in watching]
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.hand_back()
+        self.begin_shutdown()
         await self._end_work()
-        for task in self._listening:
+        for task in self._watching:
             task.cancel()
         await self._tasks.__aexit__(kind, error, traceback)
 
     def register(self, api: str, runner: Runner) -> None:
-        """Have this process run the jobs of an API, from `work` on."""
+        """Set the runner of an API's jobs; must be called before `work`."""
         self._runners[api] = runner
 
     def work(self) -> None:
-        """Begin to run jobs of the APIs that are registered."""
+        """Start to run jobs of the registered APIs in this process."""
         self._working = self._tasks.create_task(self._worker.run())
 
-    def hand_back(self) -> None:
-        """Begin to stop: take no more jobs, hand back those at hand, and send watchers away."""
+    def begin_shutdown(self) -> None:
+        """Take no more jobs, requeue the running ones after their next save, and end all watches."""
         self._worker.stop()
         self._watchers.close()
 
-    async def accept(self, api: str, data: bytes | AsyncIterable[bytes]) -> int:
-        """Take a job, and return its id: from then on it is never lost.
+    async def accept(self, api: str, data: bytes | AsyncIterable[bytes], *, caller: str = "") -> int:
+        """Store a job and return its id; once returned, the job is never lost.
+
+        Args:
+            api: the API whose runner makes the attempts.
+            data: the job's input.
+            caller: the address of the client; it has a quota, and callers take turns in the queue.
 
         Raises:
-            Overloaded: `max_unended` jobs wait or run already, in all processes; some more get in where many
-                come at once.
+            Overloaded: too many jobs are queued or running, of the caller or of all.
+            QuotaExceeded: the caller or the API would store too many bytes; its text is for the caller.
         """
-        if await self._records.unended(self._max_unended) >= self._max_unended:
-            raise Overloaded(f"{self._max_unended} jobs wait or run already")
+        await self._records.check_limits(api, caller)
         folder = new_folder()
-        # Whatever fails from here on leaves an object at most, and objects without a job are swept up.
-        await self._objects.put(input_name(folder), data)
-        return await self._records.add(api, folder)
+        job = NewJob(api, caller, folder, await self._store(folder, data))
+        try:
+            # A StoreUnavailable may hide that the job was added: its input stays, until cleanup at least.
+            return await self._records.add(job)
+        except (Overloaded, QuotaExceeded):
+            await self._delete_objects(folder)
+            raise
 
     async def status(self, api: str, job_id: int) -> Job:
-        """Return how far a job is. Raises JobNotFound."""
+        """Return a snapshot of a job.
+
+        Raises:
+            JobNotFound: this API has no such job.
+        """
         return await self._records.read(job_id, api)
 
     async def results(self, api: str, job_id: int) -> list[Json]:
-        """Return what is saved of a job, in the order of the positions. Raises JobNotFound."""
+        """Return the saved results of a job, ordered by position.
+
+        Raises:
+            JobNotFound: this API has no such job.
+        """
         await self._records.read(job_id, api)
         return await self._records.results(job_id)
 
     async def cancel(self, api: str, job_id: int) -> None:
-        """Remove a job, whatever its state; an attempt at it stops, in whichever process it runs.
+        """Remove a job in any state, and stop its attempt in whichever process runs it.
 
         Raises:
-            JobNotFound: there is no such job.
+            JobNotFound: this API has no such job.
         """
-        folder = await self._records.remove(job_id, api)
-        try:
-            await self._objects.delete_folder(folder)
-        except StoreUnavailable as error:
-            # The job is gone, and that is what the caller asked for.
-            _log.warning("objects of a cancelled job left to be swept up", folder=folder, error=str(error))
+        await self._delete_objects(await self._records.remove(job_id, api))
 
     def watch(self, api: str, job_id: int) -> AsyncIterator[Job]:
-        """Yield a job now and each time that it changes, until it has ended; see Watchers.watch."""
+        """Yield snapshots of a job until it has ended, as `Watchers.watch` describes."""
         return self._watchers.watch(job_id, api)
 
     def watch_statistics(self) -> WatchStatistics:
-        """Return how much is watched in this process."""
+        """Return the current numbers of watchers and watched jobs of this process."""
         return self._watchers.statistics()
+
+    async def _store(self, folder: str, data: bytes | AsyncIterable[bytes]) -> int:
+        """Store an input, or nothing if it breaks off, and return its size in bytes."""
+        try:
+            await self._objects.put(input_name(folder), data)
+            return await self._objects.size(folder)
+        except BaseException:
+            await self._delete_objects(folder)
+            raise
+
+    async def _delete_objects(self, folder: str) -> None:
+        try:
+            await self._objects.delete_folder(folder)
+        except StoreUnavailable as error:
+            # They belong to no job any more: cleanup deletes them as orphans.
+            _log.warning("objects left to cleanup", folder=folder, error=str(error))
 
     async def _end_work(self) -> None:
         if self._working is None:
             return
-        # The first cancellation is a plain stop to procrastinate's worker; the second ends its waiting, too.
+        # procrastinate's worker takes the first cancellation as a request to stop; the second ends it.
         for _ in range(2):
             done, _ = await asyncio.wait({self._working}, timeout=STOP_SECONDS)
             if done:

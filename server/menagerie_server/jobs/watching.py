@@ -1,4 +1,4 @@
-"""Many who watch jobs, and one reader: each change is read once, and each watcher keeps the newest alone."""
+"""Watching jobs: one LISTEN connection and one reader per process serve any number of watchers."""
 
 from __future__ import annotations
 
@@ -12,20 +12,28 @@ import psycopg
 import structlog
 
 from menagerie_server.jobs.errors import JobNotFound
+from menagerie_server.jobs.records import CHANNEL
 from menagerie_server.store.errors import StoreUnavailable
+from menagerie_server.store.pool import CONNECT_SECONDS, Connection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 
+    from psycopg import AsyncConnection
+
     from menagerie_server.jobs.job import Job
 
 REPEAT_SECONDS = 15.0
-"""How often the same is told again: proxies end what stands still."""
-REST_SECONDS = 0.05
-"""A job's changes that come this close together are read at once."""
-GATHER_SECONDS = 0.01
-"""So are those of different jobs: a hundred queries a second at most."""
-PAUSE_SECONDS = 1.0
+"""How often an unchanged job is repeated: proxies close idle streams."""
+JOB_INTERVAL_SECONDS = 0.05
+"""The shortest time between two reads of one job."""
+QUERY_INTERVAL_SECONDS = 0.01
+"""The shortest time between two queries: a hundred a second at most."""
+RETRY_SECONDS = 1.0
+
+CHECK_SECONDS = 15.0
+"""How long the LISTEN connection may be silent before it is checked."""
+CHECK_LIMIT_SECONDS = 5.0
 
 _log = structlog.get_logger()
 
@@ -34,30 +42,30 @@ _log = structlog.get_logger()
 class _Watcher:
     newest: Job | None = None
     failure: Exception | None = None
-    told: asyncio.Event = field(default_factory=asyncio.Event)
+    updated: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def tell(self, job: Job) -> None:
+    def update(self, job: Job) -> None:
         if job != self.newest:
             self.newest = job
-            self.told.set()
+            self.updated.set()
 
     def fail(self, failure: Exception) -> None:
         self.failure = failure
-        self.told.set()
+        self.updated.set()
 
 
 @dataclass(frozen=True)
 class WatchStatistics:
-    """How much is watched in this process."""
+    """The watchers of this process."""
 
     watchers: int
     jobs: int
     queries: int
-    """How many times the database was asked, since the start."""
+    """Queries made since the start."""
 
 
 class Watchers:
-    """Those who watch jobs in this process."""
+    """The watchers of jobs in this process; `listen` and `read` must run for them."""
 
     def __init__(
         self,
@@ -69,42 +77,31 @@ class Watchers:
         self._repeat_seconds = repeat_seconds
         self._watchers: defaultdict[int, set[_Watcher]] = defaultdict(set)
         self._unread: set[int] = set()
-        self._resting: set[int] = set()
+        self._throttled: set[int] = set()
         self._wake = asyncio.Event()
         self._queries = 0
         self._closed = False
 
     def statistics(self) -> WatchStatistics:
-        """Return how much is watched now."""
+        """Return the current numbers of watchers and watched jobs."""
         watchers = sum(len(watchers) for watchers in self._watchers.values())
         return WatchStatistics(watchers, len(self._watchers), self._queries)
 
-    def changed(self, job_id: int) -> None:
-        """Say that a job has changed."""
-        if job_id in self._watchers:
-            self._unread.add(job_id)
-            self._wake.set()
-
-    def missed(self) -> None:
-        """Say that any job may have changed."""
-        for job_id in self._watchers:
-            self.changed(job_id)
-
     def close(self) -> None:
-        """Send everyone away, and whoever comes later, too."""
+        """End every watch, present or future, with StoreUnavailable."""
         self._closed = True
         for watchers in self._watchers.values():
             for watcher in watchers:
                 watcher.fail(_stopping())
 
     async def watch(self, job_id: int, api: str) -> AsyncIterator[Job]:
-        """Yield a job now, each time that it changes, and while it does not; the last one has ended.
+        """Yield a job now, at each change, and repeatedly while unchanged; the last snapshot has ended.
 
-        A slow reader gets the newest alone.
+        A slow consumer gets the newest snapshot only.
 
         Raises:
-            JobNotFound: there is no such job; in the midst of the watch: it was cancelled.
-            StoreUnavailable: the database is away when the watch begins, or the server stops.
+            JobNotFound: there is no such job, or it was cancelled during the watch.
+            StoreUnavailable: the database is unavailable when the watch begins, or the server stops.
         """
         if self._closed:
             raise _stopping()
@@ -112,8 +109,8 @@ class Watchers:
             while True:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._repeat_seconds):
-                        await watcher.told.wait()
-                watcher.told.clear()
+                        await watcher.updated.wait()
+                watcher.updated.clear()
                 if watcher.failure is not None:
                     raise watcher.failure
                 job = watcher.newest
@@ -125,21 +122,55 @@ class Watchers:
                 if job.has_ended:
                     return
 
+    async def listen(self, url: str) -> None:
+        """Receive the database's notifications of changed jobs forever; reconnect after every outage."""
+        logged = False
+        while True:
+            try:
+                async with await Connection.connect(
+                    url, autocommit=True, connect_timeout=CONNECT_SECONDS
+                ) as connection:
+                    await connection.execute(f"LISTEN {CHANNEL}")
+                    logged = False
+                    # Changes made before were not notified.
+                    for job_id in self._watchers:
+                        self._mark_changed(job_id)
+                    await self._receive(connection)
+            except (psycopg.Error, TimeoutError) as error:
+                if not logged:
+                    _log.warning("job notifications interrupted", error=str(error))
+                    logged = True
+                await asyncio.sleep(RETRY_SECONDS)
+
     async def read(self) -> None:
-        """Read what has changed, and tell whoever watches it, for ever."""
+        """Read changed jobs and update their watchers, forever."""
         while True:
             await self._wake.wait()
             self._wake.clear()
-            if job_ids := self._unread - self._resting:
+            if job_ids := self._unread - self._throttled:
                 self._unread -= job_ids
                 await self._read(job_ids)
+
+    async def _receive(self, connection: AsyncConnection) -> None:
+        while True:
+            async for notification in connection.notifies(timeout=CHECK_SECONDS):
+                # Any client of the database may send any payload.
+                if notification.payload.isdecimal():
+                    self._mark_changed(int(notification.payload))
+            async with asyncio.timeout(CHECK_LIMIT_SECONDS):
+                await connection.execute("SELECT 1")
+
+    def _mark_changed(self, job_id: int) -> None:
+        if job_id in self._watchers:
+            self._unread.add(job_id)
+            self._wake.set()
 
     @contextmanager
     def _watching(self, job_id: int) -> Iterator[_Watcher]:
         watcher = _Watcher()
         self._watchers[job_id].add(watcher)
-        # It is told first what it would have read: whoever comes at once with others reads at once with them.
-        self.changed(job_id)
+        # The first read goes through the reader, too: watchers that start together share one query.
+        self._mark_changed(job_id)
         try:
             yield watcher
         finally:
@@ -153,37 +184,37 @@ class Watchers:
             found = await self._read_all(job_ids)
         except (StoreUnavailable, psycopg.Error) as error:
             _log.info("watched jobs not read", jobs=len(job_ids), error=str(error))
-            self._put_off(job_ids)
-            await asyncio.sleep(PAUSE_SECONDS)
+            self._postpone(job_ids)
+            await asyncio.sleep(RETRY_SECONDS)
             return
         for job_id in job_ids:
-            self._tell(job_id, found.get(job_id))
-        self._rest(job_ids)
-        await asyncio.sleep(GATHER_SECONDS)
+            self._update(job_id, found.get(job_id))
+        self._throttle(job_ids)
+        await asyncio.sleep(QUERY_INTERVAL_SECONDS)
 
-    def _rest(self, job_ids: set[int]) -> None:
-        """Leave these jobs alone for a moment; others are not held up by how often these change."""
-        self._resting |= job_ids
-        asyncio.get_running_loop().call_later(REST_SECONDS, self._end_rest, job_ids)
+    def _throttle(self, job_ids: set[int]) -> None:
+        """Do not read these jobs again for a moment; other jobs are not delayed by their changes."""
+        self._throttled |= job_ids
+        asyncio.get_running_loop().call_later(JOB_INTERVAL_SECONDS, self._end_throttle, job_ids)
 
-    def _end_rest(self, job_ids: set[int]) -> None:
-        self._resting -= job_ids
+    def _end_throttle(self, job_ids: set[int]) -> None:
+        self._throttled -= job_ids
         self._wake.set()
 
-    def _tell(self, job_id: int, job: Job | None) -> None:
+    def _update(self, job_id: int, job: Job | None) -> None:
         for watcher in self._watchers.get(job_id, ()):
             if job is None:
                 watcher.fail(JobNotFound())
             else:
-                watcher.tell(job)
+                watcher.update(job)
 
-    def _put_off(self, job_ids: set[int]) -> None:
-        """Keep who knows the job's last state waiting; whoever knows nothing yet hears why."""
+    def _postpone(self, job_ids: set[int]) -> None:
+        """Read these jobs later; fail only the watchers that have no snapshot yet."""
         for job_id in job_ids:
             for watcher in self._watchers.get(job_id, ()):
                 if watcher.newest is None:
                     watcher.fail(StoreUnavailable("The job cannot be read."))
-            self.changed(job_id)
+            self._mark_changed(job_id)
 
 
 def _stopping() -> StoreUnavailable:

@@ -1,19 +1,26 @@
-"""The part of a process that runs jobs: procrastinate's worker, begun anew after every outage."""
+"""The part of a process that runs jobs: procrastinate's worker, restarted after every outage."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import sys
+import threading
 from typing import TYPE_CHECKING
 
 import structlog
 from procrastinate import App, JobContext, PsycopgConnector
 from procrastinate.worker import Worker
 
-from menagerie_server.jobs.attempts import Attempts, HandBack
+from menagerie_server.jobs.attempt import AttemptRunner
 from menagerie_server.jobs.records import RUN_TASK
-from menagerie_server.jobs.stalled import STALLED_SECONDS, sweep
-from menagerie_server.jobs.task_status import FencedManager
+from menagerie_server.jobs.task_queue import (
+    STALLED_SECONDS,
+    FencedJobManager,
+    RequeueStrategy,
+    keep_requeuing_stalled,
+)
 from menagerie_server.store.errors import StoreUnavailable
 from menagerie_server.store.pool import connection_pool
 
@@ -23,71 +30,81 @@ if TYPE_CHECKING:
     from psycopg import AsyncConnection
     from psycopg_pool import AsyncConnectionPool
 
-    from menagerie_server.jobs.attempts import Runner
-    from menagerie_server.jobs.leftovers import Leftovers
+    from menagerie_server.jobs.attempt import Runner
+    from menagerie_server.jobs.cleanup import Cleanup
     from menagerie_server.store.pool import Database
 
 CONNECTIONS = 3
-"""Two for the queue's own short statements, so that calls cannot hold up a heartbeat; one that listens."""
+"""Two for the queue's own short statements, so that calls cannot delay a heartbeat; one that listens."""
 
 HEARTBEAT_SECONDS = 2.0
-WAIT_SECONDS = 3.0
-"""How long a heartbeat waits for its connection: less than it takes to be held for dead."""
+HEARTBEAT_WAIT_SECONDS = 3.0
+"""How long a heartbeat waits for a connection: less than STALLED_SECONDS."""
 POLL_SECONDS = 1.0
-"""How often it looks for what it was not told, which is what came while its listener was away."""
+"""How often the queue is polled for tasks whose notification was missed."""
 GRACE_SECONDS = 5.0
-"""How long a stop waits for the batch at hand: no heartbeat is sent meanwhile."""
-PAUSE_SECONDS = 1.0
+"""How long a stop waits for running attempts; no heartbeat is sent meanwhile."""
+RESTART_SECONDS = 1.0
 
-CLEANING_QUEUE = "menagerie.cleaning"
+CLEANUP_QUEUE = "menagerie.cleaning"
 EXPIRED = "menagerie.remove_expired"
 ORPHANS = "menagerie.remove_orphans"
 ORPHAN_SECONDS = 24 * 3600.0
 """Longer than any upload takes."""
 
+NICENESS = 10
+"""Leaves a thread about a tenth of a contended core, and all of an idle one."""
+
 _log = structlog.get_logger()
 
 
+def lower_thread_priority() -> None:
+    """Lower the current thread's scheduling priority below the event loop's; only on Linux."""
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS)
+
+
 class JobWorker:
-    """Runs the jobs of the APIs that have a runner, at most `concurrency` at once."""
+    """Runs jobs of the APIs that have a runner, at most `concurrency` at once."""
 
     def __init__(
         self,
         url: str,
         database: Database,
-        leftovers: Leftovers,
+        cleanup: Cleanup,
         runners: Mapping[str, Runner],
         concurrency: int,
     ) -> None:
         self._url = url
         self._database = database
-        self._leftovers = leftovers
-        self._attempts = Attempts(database, runners)
+        self._cleanup = cleanup
+        self._attempts = AttemptRunner(database, cleanup, runners)
         self._runners = runners
         self._concurrency = concurrency
         self._stopping = asyncio.Event()
         self._worker: Worker | None = None
 
     def stop(self) -> None:
-        """Take no more jobs, and let those at hand end with what they save next; `run` returns soon."""
+        """Take no more jobs, and interrupt running attempts after their next save; `run` returns soon."""
         self._stopping.set()
         self._attempts.interrupt()
         if self._worker is not None:
             self._worker.stop()  # type: ignore[no-untyped-call]
 
     async def run(self) -> None:
-        """Run jobs until `stop`; go on after every outage."""
-        # Its errors are ours to log; here they would be told twice, with the text of every statement.
+        """Run jobs until `stop`, and resume after every outage."""
+        # We log its errors ourselves; its own messages repeat them with the text of every statement.
         logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
-        pool = connection_pool(self._url, connections=CONNECTIONS - 1, wait_seconds=WAIT_SECONDS)
+        pool = connection_pool(self._url, connections=CONNECTIONS - 1, wait_seconds=HEARTBEAT_WAIT_SECONDS)
         connector = PsycopgConnector()
         async with pool, asyncio.TaskGroup() as tasks:
             await connector.open_async(pool)
-            sweeping = tasks.create_task(sweep(self._database))
+            requeuing = tasks.create_task(keep_requeuing_stalled(self._database))
             try:
                 await self._keep_working(self._app(connector, pool))
             finally:
-                sweeping.cancel()
+                requeuing.cancel()
 
     async def _keep_working(self, app: App) -> None:
         while not self._stopping.is_set():
@@ -95,17 +112,17 @@ class JobWorker:
             error: Exception | None = None
             try:
                 await self._worker.run()  # type: ignore[no-untyped-call]
-            except Exception as raised:  # noqa: BLE001 - whatever ended it, accepted jobs must go on
+            except Exception as raised:  # noqa: BLE001 - accepted jobs must go on, whatever ended the worker
                 error = raised
             if not self._stopping.is_set():
-                # It also returns, without a word, when its heartbeat or its listener failed.
+                # It also returns without an error when its heartbeat or its listener failed.
                 _log.warning("jobs interrupted", error=repr((error and error.__cause__) or error))
-                await asyncio.sleep(PAUSE_SECONDS)
+                await asyncio.sleep(RESTART_SECONDS)
 
     def _new_worker(self, app: App) -> Worker:
         return Worker(
             app,
-            [*self._runners, CLEANING_QUEUE],
+            [*self._runners, CLEANUP_QUEUE],
             concurrency=self._concurrency,
             fetch_job_polling_interval=POLL_SECONDS,
             abort_job_polling_interval=POLL_SECONDS,
@@ -117,30 +134,31 @@ class JobWorker:
 
     def _app(self, connector: PsycopgConnector, pool: AsyncConnectionPool[AsyncConnection]) -> App:
         app = App(connector=connector)
-        app.job_manager = FencedManager(connector, pool, self._stopping)
+        app.job_manager = FencedJobManager(connector, pool, self._stopping)
 
-        @app.task(name=RUN_TASK, pass_context=True, retry=HandBack())
+        @app.task(name=RUN_TASK, pass_context=True, retry=RequeueStrategy())
         async def run_job(context: JobContext, *, job_id: int) -> None:
             await self._attempts.run(job_id, context.job.attempts + 1)
 
         # Without a periodic task, procrastinate would not notice that a heartbeat or its listener failed.
         @app.periodic(cron="* * * * *")
-        @app.task(name=EXPIRED, queue=CLEANING_QUEUE, queueing_lock=EXPIRED, priority=1)
+        @app.task(name=EXPIRED, queue=CLEANUP_QUEUE, queueing_lock=EXPIRED, priority=1)
         async def remove_expired(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes it
-            await self._clean(self._leftovers.remove_expired())
+            await self._clean_up(self._cleanup.delete_inputs())
+            await self._clean_up(self._cleanup.remove_expired())
 
         @app.periodic(cron="17 * * * *")
-        @app.task(name=ORPHANS, queue=CLEANING_QUEUE, queueing_lock=ORPHANS, priority=1)
+        @app.task(name=ORPHANS, queue=CLEANUP_QUEUE, queueing_lock=ORPHANS, priority=1)
         async def remove_orphans(timestamp: int) -> None:  # noqa: ARG001
-            await self._clean(self._leftovers.remove_orphans(older_than_seconds=ORPHAN_SECONDS))
+            await self._clean_up(self._cleanup.remove_orphans(older_than_seconds=ORPHAN_SECONDS))
             await app.job_manager.delete_old_jobs(
                 nb_hours=24, include_failed=True, include_cancelled=True, include_aborted=True
             )
 
         return app
 
-    async def _clean(self, cleaning: Awaitable[None]) -> None:
+    async def _clean_up(self, cleanup: Awaitable[None]) -> None:
         try:
-            await cleaning
+            await cleanup
         except StoreUnavailable as error:
-            _log.warning("not cleaned up, to be tried again", error=str(error))
+            _log.warning("cleanup failed, to be retried", error=str(error))

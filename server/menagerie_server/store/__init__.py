@@ -1,1 +1,1 @@
-"""What outlives a request: PostgreSQL for records, an object store for files."""
+"""Persistent storage: PostgreSQL for records, an object store for files."""

@@ -1,4 +1,4 @@
-"""What can go wrong between this server and what it stores.
+"""The errors of the database and the object store.
 
 StoreError
 ├── MigrationFailed
@@ -10,16 +10,16 @@ from __future__ import annotations
 
 
 class StoreError(Exception):
-    """Base of what the database and the object store raise on purpose."""
+    """Base of the errors that the database and the object store raise on purpose."""
 
 
 class MigrationFailed(StoreError):
-    """Raised when the database refuses a change of its schema; none was kept."""
+    """Raised when the database rejects a schema change; all changes were rolled back."""
 
 
 class ObjectNotFound(StoreError):
-    """Raised when the object store holds nothing under a name."""
+    """Raised when the object store has no object of that name."""
 
 
 class StoreUnavailable(StoreError):
-    """Raised when the database or the object store cannot be reached, or has no room left."""
+    """Raised when the database or the object store cannot be reached, or is full."""

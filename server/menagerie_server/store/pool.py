@@ -1,4 +1,4 @@
-"""The database as a worker sees it: a few connections, and one error when there is none to be had."""
+"""A bounded pool of database connections, one error for every kind of outage, and retries during one."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import psycopg
+import structlog
 from psycopg import AsyncConnection, errors
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_fixed
 
 from menagerie_server.store.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from types import TracebackType
 
     from psycopg.abc import PQGen
@@ -21,73 +23,100 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SCHEMA = "menagerie"
-"""The same as the migrations', whose libraries a worker does not load."""
+"""The schema of all our tables."""
 
 CONNECT_SECONDS = 3
 WAIT_SECONDS = 5.0
-"""How long a caller waits for a connection: longer than one attempt to connect."""
+"""How long a caller waits for a connection: longer than CONNECT_SECONDS."""
 WAITING_PER_CONNECTION = 16
-"""How many callers may wait for each connection; more are refused at once."""
+"""How many callers may wait per connection; more are refused at once."""
+RETRY_SECONDS = 0.5
 
 LONG_SECONDS = 3600.0
-"""How long a connection may sleep at a time: as good as for ever."""
+"""The interval at which an idle connection wakes up: in effect never."""
 
 OUTAGES = ("08", "53", "57P")
-"""PostgreSQL, appendix A, the SQLSTATE codes that begin so: connection lost, disk full, shut down."""
+"""SQLSTATE prefixes (PostgreSQL, appendix A): connection exception, insufficient resources, shutdown."""
 NOT_SET_UP = (errors.UndefinedTable, errors.UndefinedFunction, errors.UndefinedObject)
-"""A database that was away at the start is migrated some seconds after it is back."""
+"""A database that was down at the start is migrated some seconds after it is up."""
+
+_log = structlog.get_logger()
 
 
 class Connection(AsyncConnection["TupleRow"]):
-    """A connection that sleeps until the database has something to say.
+    """A connection that does not poll while it waits for the database.
 
-    psycopg's own wakes ten times a second to see whether somebody pressed Ctrl-C, which asyncio tells it.
+    psycopg's own wakes up ten times a second to notice Ctrl-C, which asyncio handles already.
     """
 
     async def wait(self, gen: PQGen[T], interval: float = LONG_SECONDS, timeout: float | None = None) -> T:  # noqa: ASYNC109
-        """Wait as psycopg does, without looking up at intervals."""
+        """Wait as psycopg does, with a longer interval."""
         return await super().wait(gen, interval, timeout)
 
 
 def connection_pool(
     url: str, *, connections: int, wait_seconds: float = WAIT_SECONDS
 ) -> AsyncConnectionPool[AsyncConnection[TupleRow]]:
-    """Return a bounded pool, not yet open, whose connections find our tables by their bare names."""
+    """Return a closed, bounded pool whose connections have our schema on their search path."""
     return AsyncConnectionPool(
         url,
         connection_class=Connection,
         kwargs={"connect_timeout": CONNECT_SECONDS},
         configure=_configure,
-        # None is opened that nobody asked for: a database that is down is noticed only by callers.
+        # Connections are opened on demand only: a database that is down affects only callers.
         min_size=0,
         max_size=connections,
         max_waiting=connections * WAITING_PER_CONNECTION,
         timeout=wait_seconds,
-        # Attempts slow down while the database is away: the next caller begins anew.
+        # The pool's attempts back off during an outage; after this long the next caller starts a new series.
         reconnect_timeout=CONNECT_SECONDS,
-        # A connection that died with the database is replaced before a caller gets it.
+        # A broken connection is replaced before a caller gets it.
         check=AsyncConnectionPool.check_connection,
         open=False,
     )
 
 
-# In front of what the operator chose, where extensions may lie.
-_FIND_OUR_TABLES = """
+# Before the operator's own path, which may hold extensions.
+_SET_SEARCH_PATH = """
 SELECT set_config(
     'search_path', concat_ws(', ', %s::text, nullif(current_setting('search_path'), '')), false)
 """
 
 
 async def _configure(connection: AsyncConnection[TupleRow]) -> None:
-    # Otherwise psycopg sends a BEGIN and a COMMIT around a single statement, too.
+    # Without autocommit psycopg wraps every single statement in BEGIN and COMMIT.
     await connection.set_autocommit(True)
-    await connection.execute(_FIND_OUR_TABLES, [SCHEMA])
+    await connection.execute(_SET_SEARCH_PATH, [SCHEMA])
+
+
+def retry_on(
+    *errors: type[Exception], event: str, unless: Callable[[], bool] = lambda: False, **context: object
+) -> AsyncRetrying:
+    """Return a policy that repeats an async function, without limit, while it raises one of these errors.
+
+    Args:
+        errors: the errors after which it is repeated; any other passes.
+        event: what is logged, with the context, after the first error.
+        unless: once this returns true, the next error passes.
+        context: the fields of the log entry.
+    """
+
+    def is_retried(error: BaseException) -> bool:
+        return isinstance(error, errors) and not unless()
+
+    def log_first(state: RetryCallState) -> None:
+        if state.attempt_number == 1 and state.outcome is not None:
+            _log.warning(event, error=str(state.outcome.exception()), **context)
+
+    return AsyncRetrying(
+        retry=retry_if_exception(is_retried), wait=wait_fixed(RETRY_SECONDS), before_sleep=log_first
+    )
 
 
 class Database:
     """A bounded pool of connections to PostgreSQL.
 
-    Entering never waits for the database: while it is down, only those who ask for a connection see it.
+    Entering does not wait for the database: while it is down, only requests for a connection fail.
     """
 
     def __init__(self, url: str, *, connections: int, wait_seconds: float = WAIT_SECONDS) -> None:
@@ -104,10 +133,10 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection[TupleRow]]:
-        """Yield a connection on which each statement is a transaction of its own.
+        """Yield a connection in autocommit mode.
 
         Raises:
-            StoreUnavailable: no connection in time, or it broke off, or the database has no room left.
+            StoreUnavailable: no connection was free in time, it broke, or the database is full.
         """
         try:
             async with self._pool.connection() as connection:
@@ -123,14 +152,15 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection[TupleRow]]:
-        """Yield a connection with one transaction, committed at the end of the block, undone by an exception.
+        """Yield a connection in a transaction that is committed after the block, rolled back by an exception.
 
-        Raises as `connection()` does.
+        Raises:
+            StoreUnavailable: as `connection` does.
         """
         async with self.connection() as connection, connection.transaction():
             yield connection
 
 
 def _is_outage(error: psycopg.OperationalError) -> bool:
-    # A connection that breaks off does not say why.
+    # A broken connection has no SQLSTATE.
     return error.sqlstate is None or error.sqlstate.startswith(OUTAGES)

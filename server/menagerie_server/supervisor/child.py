@@ -1,4 +1,4 @@
-"""Child processes: in a session of their own, and never outliving the supervisor."""
+"""Child processes: each in a session of its own, and stopped by the kernel if the supervisor dies."""
 
 from __future__ import annotations
 
@@ -19,12 +19,8 @@ if TYPE_CHECKING:
 PR_SET_PDEATHSIG = 1
 """Linux, prctl(2)."""
 
-# Loaded here, as the code between fork and exec must not load anything.
+# Loaded here because nothing may be loaded between fork and exec.
 LIBC = ctypes.CDLL(None, use_errno=True)
-
-
-def _nothing() -> None:
-    """Prepare nothing."""
 
 
 @dataclass(frozen=True)
@@ -36,24 +32,26 @@ class Program:
     environment: Mapping[str, str]
     account: Account
     lock: int
-    """The data folder's lock: it stays held while any child lives."""
+    """The file descriptor of the data folder's lock, which stays held while any child lives."""
     stop_signal: Signals = signal.SIGTERM
-    """What asks this program for an orderly stop; sent, too, when the supervisor dies."""
+    """Asks for a graceful stop; the kernel also sends it when the supervisor dies."""
     kill_signal: Signals = signal.SIGKILL
-    """What ends it when an orderly stop takes too long."""
-    prepare: Callable[[], None] = _nothing
-    """What is to be done before each start."""
+    """Sent when the graceful stop takes too long."""
+    before_start: Callable[[], None] | None = None
+    """Called before each start."""
 
 
 async def start(program: Program, *, capture: bool = False) -> Process:
-    """Start a child; its output is ours, or with `capture` can be read from its pipes.
+    """Start a child, on the main thread: the kernel sends the death signal when the starting thread ends.
 
-    To be called on the main thread: the kernel ties the death signal to the thread that started the child.
+    Args:
+        capture: whether its output goes to pipes, and not to the supervisor's own output.
 
     Raises:
         OSError: the program cannot be started.
     """
-    program.prepare()
+    if program.before_start is not None:
+        program.before_start()
     return await asyncio.create_subprocess_exec(
         *program.command,
         stdin=asyncio.subprocess.DEVNULL,
@@ -61,16 +59,20 @@ async def start(program: Program, *, capture: bool = False) -> Process:
         stderr=PIPE if capture else None,
         env=program.environment,
         cwd="/",
-        # A session of its own: Ctrl-C in a terminal reaches only the supervisor, which then stops in order.
+        # In a session of its own: Ctrl-C in a terminal reaches only the supervisor, which stops the children.
         start_new_session=True,
-        preexec_fn=_die_with_us(program.stop_signal),
+        preexec_fn=_death_signal(program.stop_signal),
         pass_fds=(program.lock,),
         **program.account.credentials,
     )
 
 
 async def run(program: Program) -> tuple[int, str]:
-    """Run a child to its end; return its exit code and everything it wrote."""
+    """Run a child to its end.
+
+    Returns:
+        Its exit code, and its standard output and error.
+    """
     process = await start(program, capture=True)
     try:
         output, errors = await process.communicate()
@@ -81,12 +83,12 @@ async def run(program: Program) -> tuple[int, str]:
     return await process.wait(), (output + errors).decode(errors="replace")
 
 
-def _die_with_us(death_signal: Signals) -> Callable[[], None]:
+def _death_signal(number: Signals) -> Callable[[], None]:
     supervisor = os.getpid()
 
-    def arrange() -> None:
-        # After the change of credentials, which would clear it: that comes before this function.
-        if LIBC.prctl(PR_SET_PDEATHSIG, death_signal.value) != 0 or os.getppid() != supervisor:
+    def set_death_signal() -> None:
+        # The change of credentials, which clears the death signal, has been made before this is called.
+        if LIBC.prctl(PR_SET_PDEATHSIG, number.value) != 0 or os.getppid() != supervisor:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    return arrange
+    return set_death_signal

@@ -1,4 +1,4 @@
-"""What the settings mean for the children: their addresses and their command lines."""
+"""The programs of the workers and of Envoy, made from the settings."""
 
 from __future__ import annotations
 
@@ -11,45 +11,33 @@ from typing import TYPE_CHECKING
 import menagerie_envoy
 from menagerie_envoy import Address, Certificate, Edge, Listener, RateLimit, Traces
 from menagerie_server.supervisor import account
+from menagerie_server.supervisor.addresses import worker_address
 from menagerie_server.supervisor.child import Program
 from menagerie_server.supervisor.errors import DataFolderError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from menagerie_server.api_settings import ApiSettings
     from menagerie_server.settings import Settings
 
 
-def worker_address(settings: Settings, index: int) -> Address:
-    """Return where this worker listens; the first has index 0."""
-    return Address(settings.grpc_host, settings.grpc_port + index)
+def worker(
+    settings: Settings, index: int, database_url: str, metrics: Path, envoy_folder: Path, lock: int
+) -> Program:
+    """Return the program of one worker, which gets the database's password in its environment only.
 
-
-def addresses(settings: Settings) -> Mapping[str, Address]:
-    """Return every address that the server listens on, by the name of what listens there."""
-    named = {
-        "The front door (MENAGERIE_FRONT_DOOR_PORT)": Address(settings.host, settings.front_door_port),
-    }
-    for api, chosen in settings.apis.items():
-        name = f"The {api.name} API (MENAGERIE_{api.name.upper()}_PORT)"
-        named[name] = Address(settings.host, chosen.port)
-    for index in range(settings.workers):
-        named[f"Worker {index} (MENAGERIE_GRPC_PORT + {index})"] = worker_address(settings, index)
-    return named
-
-
-def worker(settings: Settings, index: int, database_url: str, metrics: Path, lock: int) -> Program:
-    """Return the program of one worker; several add up their metrics in a folder that they share.
-
-    Only its environment holds the database's password.
+    Args:
+        metrics: the folder in which several workers share their metrics.
     """
-    # A worker alone counts faster in its own memory.
+    # A single worker counts faster in its own memory.
     shared = {"PROMETHEUS_MULTIPROC_DIR": str(metrics)} if settings.workers > 1 else {}
-    ours = {"MENAGERIE_DATABASE_URL": database_url, "MENAGERIE_WORKERS": str(settings.workers)}
+    ours = {
+        "MENAGERIE_DATABASE_URL": database_url,
+        "MENAGERIE_WORKERS": str(settings.workers),
+        "MENAGERIE_ENVOY_ADMIN_SOCKET": str(envoy_folder / menagerie_envoy.ADMIN_SOCKET),
+    }
     return Program(
         name=f"worker {index}",
-        # -P: what lies in the current folder is not imported.
+        # -P: nothing is imported from the current folder.
         command=(sys.executable, "-P", "-m", "menagerie_server.cli", "worker", "--index", str(index)),
         environment={**os.environ, **shared, **ours},
         account=account.current(),
@@ -58,7 +46,7 @@ def worker(settings: Settings, index: int, database_url: str, metrics: Path, loc
 
 
 def envoy(settings: Settings, folder: Path, lock: int) -> Program:
-    """Return the program of Envoy, whose configuration is written into this folder.
+    """Write the configuration of Envoy into this folder, and return its program.
 
     Raises:
         DataFolderError: the folder cannot be written.
@@ -73,6 +61,9 @@ def envoy(settings: Settings, folder: Path, lock: int) -> Program:
         traces=_traces(settings),
         max_connections=settings.max_connections,
         idle_seconds=settings.idle_seconds,
+        request_seconds=settings.request_seconds,
+        idle_connection_seconds=settings.idle_connection_seconds,
+        max_heap_bytes=settings.envoy_max_heap_mb * 1024**2,
         threads=settings.envoy_threads,
     )
     try:
@@ -115,7 +106,7 @@ def _traces(settings: Settings) -> Traces | None:
 
 
 def _document(name: str) -> Path:
-    """Return the OpenAPI document of an API, which lies beside the code that was made of the same proto."""
+    """Return the path of an API's OpenAPI document, which lies beside the generated code."""
     found = importlib.util.find_spec(f"menagerie.{name}")
     if found is None or not found.submodule_search_locations:
         raise LookupError(f"menagerie.{name}")

@@ -1,8 +1,9 @@
-"""Readiness: the server is ready when every worker and every listener has answered."""
+"""Readiness: polling until every worker and every listener has answered."""
 
 from __future__ import annotations
 
 import asyncio
+import operator
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -10,27 +11,36 @@ from typing import TYPE_CHECKING
 import grpc.aio
 import httpx
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from tenacity import AsyncRetrying, retry_if_result, wait_fixed
 
 from menagerie_server.supervisor.errors import NotReady
-from menagerie_server.supervisor.polling import until
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
+POLL_SECONDS = 0.1
 ANSWER_SECONDS = 2.0
 
-NOBODY = {"x-forwarded-for": "0.0.0.0"}  # noqa: S104 - it is no address to listen on
-"""Asks in no caller's name, so that no caller's budget of requests pays for it."""
+NO_CLIENT = {"x-forwarded-for": "0.0.0.0"}  # noqa: S104 - it is no address to listen on
+"""Makes a probe the request of no client, so that it uses up no client's rate limit."""
 
 NO_WORKER = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
-"""What a proxy says in a worker's place."""
+"""The statuses with which a proxy answers in place of a worker."""
 
 CHECK = "/grpc.health.v1.Health/Check"
 CHANNEL_OPTIONS = (("grpc.min_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 500))
 
 
-async def all_answering(checks: Mapping[str, Coroutine[None, None, None]], *, limit_seconds: float) -> None:
-    """Return once every check has.
+async def poll_until(
+    condition: Callable[[], Awaitable[bool]], *, pause_seconds: float = POLL_SECONDS
+) -> None:
+    """Return once the condition holds."""
+    poll = AsyncRetrying(retry=retry_if_result(operator.not_), wait=wait_fixed(pause_seconds))
+    await poll(condition)
+
+
+async def wait_for_all(checks: Mapping[str, Coroutine[None, None, None]], *, limit_seconds: float) -> None:
+    """Return once every check has returned.
 
     Raises:
         NotReady: some did not in time; the text names them.
@@ -51,16 +61,16 @@ async def all_answering(checks: Mapping[str, Coroutine[None, None, None]], *, li
 
 
 async def worker_serving(target: str) -> None:
-    """Return once the worker at this gRPC target says that it serves."""
+    """Return once the health service of the worker at this gRPC target reports SERVING."""
     async with grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS) as channel:
-        await until(partial(_is_serving, channel))
+        await poll_until(partial(_is_serving, channel))
 
 
-async def answering(url: str) -> None:
-    """Return once a worker answers at this URL, whatever it says."""
-    # Proxies of the environment are for the world outside, and so is whom a certificate names.
+async def worker_answering(url: str) -> None:
+    """Return once a worker, and not the proxy in its place, answers at this URL with any status."""
+    # The environment's proxies are for other hosts, and a certificate need not name this one.
     async with httpx.AsyncClient(trust_env=False, verify=False, timeout=ANSWER_SECONDS) as client:  # noqa: S501
-        await until(partial(_answers, client, url))
+        await poll_until(partial(_answers, client, url))
 
 
 async def _is_serving(channel: grpc.aio.Channel) -> bool:
@@ -74,7 +84,7 @@ async def _is_serving(channel: grpc.aio.Channel) -> bool:
 
 async def _answers(client: httpx.AsyncClient, url: str) -> bool:
     try:
-        response = await client.get(url, headers=NOBODY)
+        response = await client.get(url, headers=NO_CLIENT)
     except httpx.TransportError:
         return False
     return response.status_code not in NO_WORKER

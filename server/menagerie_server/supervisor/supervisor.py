@@ -1,4 +1,4 @@
-"""The supervisor: the order in which everything starts, and the order in which it stops."""
+"""The supervisor: the order in which everything starts and stops."""
 
 from __future__ import annotations
 
@@ -7,18 +7,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import menagerie_envoy
-from menagerie_server.supervisor import account, announcement, programs
-from menagerie_server.supervisor.data_folder import claimed
-from menagerie_server.supervisor.drain import drain
-from menagerie_server.supervisor.grace import Grace
-from menagerie_server.supervisor.keeper import kept_running
-from menagerie_server.supervisor.ports import require_free
-from menagerie_server.supervisor.postgres import embedded
-from menagerie_server.supervisor.readiness import all_answering, answering, worker_serving
-from menagerie_server.supervisor.schema import migrated
-from menagerie_server.supervisor.shared_memory import shared_folder
-from menagerie_server.supervisor.sockets import socket_folder
-from menagerie_server.supervisor.stop_signals import StopSignals
+from menagerie_server.supervisor import account, addresses, programs
+from menagerie_server.supervisor.database import embedded_postgres, migrated
+from menagerie_server.supervisor.folders import locked_data_folder, shared_memory_folder, socket_folder
+from menagerie_server.supervisor.readiness import wait_for_all, worker_answering, worker_serving
+from menagerie_server.supervisor.restarting_child import restarting_children
+from menagerie_server.supervisor.shutdown import ShutdownTimeout, StopSignals, drain
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -28,20 +22,22 @@ if TYPE_CHECKING:
     from menagerie_server.supervisor.child import Program
 
 EXIT_SECONDS = 5.0
-"""What a child may take to exit once the time for its last calls is over."""
+"""How long a child may take to exit after the time for its last calls."""
 
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:
-    """Run the whole server until a signal asks it to stop; `announce` gets the text of what answers where.
+    """Run the whole server until a signal asks it to stop.
 
-    To be called on the main thread: signals and the children's death signals are tied to it.
+    Called on the main thread, to which signal handlers and the children's death signals are tied.
+
+    Args:
+        announce: called with the list of URLs once everything answers.
 
     Raises:
-        StartError: it does not start; everything that was started is stopped again. The error may come in an
-            ExceptionGroup.
+        StartError: the server cannot start; every child is stopped again. It may come in an ExceptionGroup.
     """
-    with claimed(settings.data_dir, wait_seconds=settings.ready_seconds) as lock:
-        require_free(programs.addresses(settings))
+    with locked_data_folder(settings.data_dir, wait_seconds=settings.ready_seconds) as lock:
+        addresses.require_free(addresses.addresses(settings))
         asyncio.run(Supervisor(settings, lock).run(announce))
 
 
@@ -51,38 +47,39 @@ class Supervisor:
     def __init__(self, settings: Settings, lock: int) -> None:
         self._settings = settings
         self._lock = lock
-        self._established = asyncio.Event()
-        self._grace = Grace(settings.drain_seconds + EXIT_SECONDS)
-        self._signals = StopSignals(established=self._established, grace=self._grace)
+        self._ready = asyncio.Event()
+        self._shutdown = ShutdownTimeout(settings.drain_seconds + EXIT_SECONDS)
+        self._signals = StopSignals(ready=self._ready, shutdown=self._shutdown)
 
     async def run(self, announce: Callable[[str], None]) -> None:
-        """Start, serve until a signal asks to stop, and stop."""
+        """Start everything, serve until a signal asks to stop, and stop everything."""
         with self._signals.installed():
             try:
-                async with self._everything() as admin_socket:
-                    self._established.set()
-                    announce(announcement.announcement(self._settings))
-                    await self._signals.asked.wait()
-                    await drain(admin_socket, self._grace, limit_seconds=self._settings.drain_seconds)
+                async with self._running() as admin_socket:
+                    self._ready.set()
+                    announce(addresses.announcement(self._settings))
+                    await self._signals.received.wait()
+                    await drain(admin_socket, self._shutdown, limit_seconds=self._settings.drain_seconds)
             except asyncio.CancelledError:
-                if not self._signals.asked.is_set():
+                if not self._signals.received.is_set():
                     raise
 
     @asynccontextmanager
-    async def _everything(self) -> AsyncIterator[Path]:
-        # Left in the reverse order: workers finish what they hold while Envoy still passes on answers.
+    async def _running(self) -> AsyncIterator[Path]:
+        """Run everything during the block; yield the socket of Envoy's admin interface."""
+        # Stopped in the reverse order: workers finish their calls while Envoy still passes on the answers.
         settings, lock = self._settings, self._lock
         preferred = settings.data_dir / "envoy"
         with (
             socket_folder(preferred, menagerie_envoy.ADMIN_SOCKET, account.current()) as folder,
-            shared_folder(settings.data_dir) as metrics,
+            shared_memory_folder(settings.data_dir) as metrics,
         ):
             envoy = programs.envoy(settings, folder, lock)
             async with self._database() as url, migrated(url):
                 indices = range(settings.workers)
-                workers = [programs.worker(settings, index, url, metrics, lock) for index in indices]
-                async with self._kept([envoy]), self._kept(workers):
-                    await self._ready()
+                workers = [programs.worker(settings, index, url, metrics, folder, lock) for index in indices]
+                async with self._restarting([envoy]), self._restarting(workers):
+                    await self._wait_until_ready()
                     yield folder / menagerie_envoy.ADMIN_SOCKET
 
     @asynccontextmanager
@@ -93,22 +90,21 @@ class Supervisor:
             return
         connections = settings.workers * settings.database_connections_per_worker
         async with (
-            embedded(settings.data_dir, connections=connections, lock=self._lock) as server,
-            self._kept([server.program]),
+            embedded_postgres(settings.data_dir, connections=connections, lock=self._lock) as server,
+            self._restarting([server.program]),
         ):
-            await all_answering({"PostgreSQL": server.answering()}, limit_seconds=settings.ready_seconds)
+            await wait_for_all({"PostgreSQL": server.answering()}, limit_seconds=settings.ready_seconds)
             yield server.url
 
-    def _kept(self, children: Sequence[Program]) -> AbstractAsyncContextManager[None]:
-        return kept_running(children, established=self._established, grace=self._grace)
+    def _restarting(self, children: Sequence[Program]) -> AbstractAsyncContextManager[None]:
+        return restarting_children(children, ready=self._ready, shutdown=self._shutdown)
 
-    async def _ready(self) -> None:
+    async def _wait_until_ready(self) -> None:
         settings = self._settings
-        checks = {
-            "the front door": answering(f"{announcement.front_door(settings)}/readyz"),
-            **{f"the {name} API": answering(url) for name, url in announcement.api_urls(settings).items()},
-        }
+        checks = {"the front door": worker_answering(f"{addresses.front_door_url(settings)}/readyz")}
+        for name, url in addresses.api_urls(settings).items():
+            checks[f"the {name} API"] = worker_answering(url)
         for index in range(settings.workers):
-            address = programs.worker_address(settings, index)
+            address = addresses.worker_address(settings, index)
             checks[f"worker {index}"] = worker_serving(f"{address.host}:{address.port}")
-        await all_answering(checks, limit_seconds=settings.ready_seconds)
+        await wait_for_all(checks, limit_seconds=settings.ready_seconds)

@@ -26,7 +26,7 @@ from tests.support.fake_gemini import (
 )
 from tests.support.processes import children, command_line, living, wait_until
 
-from menagerie_server.gemini.schema import default_schema
+from menagerie_server.apis.species.gemini.schema import default_schema
 
 if TYPE_CHECKING:
     from tests.contract.cases.case import Case
@@ -147,9 +147,12 @@ def test_no_pages_are_named_that_are_not_served(species: httpx.Client) -> None:
     assert species.get("/").json().keys() == {"service", "version", "healthz"}
 
 
+AGENT = "menagerie_server.apis.species.gemini"
+
+
 def agents(worker: int) -> set[int]:
     """Return the processes that talk to Gemini for a worker."""
-    return {child for child in children(worker) if "menagerie_server.gemini" in command_line(child)}
+    return {child for child in children(worker) if AGENT in command_line(child)}
 
 
 def test_nothing_is_left_of_a_worker_that_dies(

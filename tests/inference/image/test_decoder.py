@@ -129,22 +129,22 @@ async def test_what_a_caller_who_left_would_have_been_told_is_not_reported_as_lo
 
 
 async def test_work_on_a_photo_follows_in_its_thread(photo: bytes) -> None:
-    def work(photos: Sequence[DecodedImage]) -> tuple[int, str]:
-        return len(photos), threading.current_thread().name
+    def work(photos: Sequence[Sequence[DecodedImage]]) -> tuple[list[int], str]:
+        return [len(views) for views in photos], threading.current_thread().name
 
     async with ImageDecoder(threads=1) as decoder:
-        count, thread = await decoder.decode_and(work, photo, (SPEC, SPEC))
+        count, thread = await decoder.decode_then(work, [photo] * 3, (SPEC, SPEC))
         with pytest.raises(ZeroDivisionError):
-            await decoder.decode_and(lambda _: 1 / 0, photo, (SPEC,))
+            await decoder.decode_then(lambda _: 1 / 0, [photo], (SPEC,))
         assert decoder.statistics() == (0, 0)
-    assert count == 2
+    assert count == [2, 2, 2]
     assert thread.startswith("decode")
 
 
 async def test_work_that_raises_what_no_coroutine_can(photo: bytes) -> None:
     async with ImageDecoder(threads=1) as decoder:
         with pytest.raises(RuntimeError, match="StopIteration"):
-            await decoder.decode_and(lambda _: next(iter(())), photo, (SPEC,))
+            await decoder.decode_then(lambda _: next(iter(())), [photo], (SPEC,))
 
 
 async def test_results_wait_for_each_other_while_many_photos_wait(
@@ -157,9 +157,10 @@ async def test_results_wait_for_each_other_while_many_photos_wait(
         while pending:
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             given.append(done)
-    # Fewer than these only if the event loop came late, and then still more at once.
-    assert all(len(done) >= 2 for done in given[:-2])
-    assert len(given) <= 5
+    # Fewer than these only if the event loop came late, and then still more at once. On a busy machine the
+    # first may be decoded before the others are there.
+    assert all(len(done) >= 2 for done in given[1:-2])
+    assert len(given) <= 6
 
 
 async def test_a_result_does_not_wait_for_longer_than_its_caller(
@@ -194,7 +195,7 @@ async def test_no_work_on_a_photo_whose_caller_left_while_it_was_decoded(
 ) -> None:
     worked: list[object] = []
     async with ImageDecoder(threads=1) as decoder:
-        call = asyncio.create_task(decoder.decode_and(worked.append, photo, (held_spec,)))
+        call = asyncio.create_task(decoder.decode_then(worked.append, [photo], (held_spec,)))
         await asyncio.sleep(0.01)
         call.cancel()
         await asyncio.wait([call])
@@ -206,7 +207,9 @@ async def test_no_work_on_a_photo_that_took_too_long_to_decode(photo: bytes, hel
     worked: list[object] = []
     async with ImageDecoder(threads=1) as decoder:
         deadline = asyncio.get_running_loop().time() + 0.05
-        call = asyncio.create_task(decoder.decode_and(worked.append, photo, (held_spec,), deadline=deadline))
+        call = asyncio.create_task(
+            decoder.decode_then(worked.append, [photo], (held_spec,), deadline=deadline)
+        )
         await asyncio.sleep(0.06)
         HeldSpec.free.set()
         with pytest.raises(DeadlineExceeded, match="while the image was decoded"):

@@ -14,8 +14,9 @@ from google.rpc.error_details_pb2 import ErrorInfo, RequestInfo
 from grpc_status import rpc_status
 
 from menagerie_inference.errors import Overloaded
-from menagerie_server.interceptors import call_interceptor
-from menagerie_server.interceptors.deadline import DEADLINE
+from menagerie_server.authentication import ApiKeyCheck
+from menagerie_server.interceptors.callers import CallerLimit
+from menagerie_server.interceptors.calls import DEADLINE, CallInterceptor
 from menagerie_server.logs import configure_logs
 from menagerie_server.metrics import CALLS
 
@@ -46,7 +47,9 @@ async def serving(behave: Behaviour, *, default_seconds: float = 30.0) -> AsyncI
         yield b"first"
         yield await behave()
 
-    interceptor = call_interceptor(default_deadline_seconds=default_seconds, keys={})
+    interceptor = CallInterceptor(
+        check=ApiKeyCheck({}), admission=CallerLimit(64), errors={}, default_deadline_seconds=default_seconds
+    )
     server = grpc.aio.server(interceptors=(interceptor,))
     handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
         "Unary": grpc.unary_unary_rpc_method_handler(unary),

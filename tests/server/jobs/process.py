@@ -22,8 +22,8 @@ from menagerie_server.store.pool import Database
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from menagerie_server.jobs.attempt import JobAttempt
     from menagerie_server.jobs.job import Job
-    from menagerie_server.jobs.progress import Progress
 
 API = "coral"
 SLOW_API = "slow"
@@ -43,25 +43,25 @@ def running_process(database_url: str, objects_url: str) -> Iterator[subprocess.
             process.kill()
 
 
-async def take_steps(objects: Objects, job: Job, progress: Progress) -> None:
+async def take_steps(objects: Objects, job: Job, attempt: JobAttempt) -> None:
     """Save as many results as the input says, one by one, each after a pause."""
     order = json.loads(await objects.get(job.input))
     for position in range(job.completed, order["steps"]):
         await asyncio.sleep(order["seconds"])
         step = {"attempt": job.attempt, "process": os.getpid()}
-        await progress.save({position: step}, total=order["steps"])
-    await progress.complete({"ended": time.time()})
+        await attempt.save({position: step}, total=order["steps"])
+    await attempt.complete({"ended": time.time()})
 
 
-async def be_slow_at_first(job: Job, progress: Progress) -> None:
+async def be_slow_at_first(job: Job, attempt: JobAttempt) -> None:
     """Save one result, and hang; a later attempt completes the job."""
     if job.attempt == 1:
-        await progress.save({0: os.getpid()}, total=2)
+        await attempt.save({0: os.getpid()}, total=2)
         await asyncio.Event().wait()
-    await progress.complete({"ended": time.time()})
+    await attempt.complete({"ended": time.time()})
 
 
-async def kill_the_process(job: Job, progress: Progress) -> None:  # noqa: ARG001
+async def kill_the_process(job: Job, attempt: JobAttempt) -> None:  # noqa: ARG001
     """End the process as the kernel does when memory runs out."""
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -74,7 +74,7 @@ async def _work(database_url: str, objects_url: str) -> None:
         Database(database_url, connections=4) as database,
         Jobs(database_url, database, objects) as jobs,
     ):
-        jobs.register(API, lambda job, progress: take_steps(objects, job, progress))
+        jobs.register(API, lambda job, attempt: take_steps(objects, job, attempt))
         jobs.register(SLOW_API, be_slow_at_first)
         jobs.register(DEADLY_API, kill_the_process)
         jobs.work()

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from menagerie_server.jobs.attempt_records import AttemptRecords
 from menagerie_server.jobs.errors import JobLost, JobNotFound
-from menagerie_server.jobs.leftovers import new_folder
-from menagerie_server.jobs.records import JobRecords
+from menagerie_server.jobs.job import NewJob, new_folder
+from menagerie_server.jobs.records import AttemptRecords, JobRecords
 from menagerie_server.store.pool import Database
 
 API = "coral"
@@ -73,7 +72,7 @@ def test_any_interleaving_keeps_what_the_newest_attempt_wrote(
     async def interleave() -> None:
         async with Database(migrated_url, connections=1) as database:
             records = JobRecords(database)
-            job_id = await records.add(API, new_folder())
+            job_id = await records.add(NewJob(API, "", new_folder(), 0))
             model = Model()
             for attempt, what in interleaving:
                 allowed = model.write(attempt, what)
@@ -93,7 +92,7 @@ def test_what_a_newer_attempt_finds_is_all_that_the_older_one_ever_saved(
     async def race() -> None:
         async with Database(migrated_url, connections=3) as database:
             records = JobRecords(database)
-            job_id = await records.add(API, new_folder())
+            job_id = await records.add(NewJob(API, "", new_folder(), 0))
             older, newer = (AttemptRecords(database, job_id, attempt) for attempt in (1, 2))
             await older.begin()
             saving = asyncio.create_task(save_until_lost(older, batch))
@@ -122,7 +121,7 @@ async def save_until_lost(attempt: AttemptRecords, batch: int) -> int:
 async def test_two_that_save_the_same_count_it_once(migrated_url: str) -> None:
     async with Database(migrated_url, connections=4) as database:
         records = JobRecords(database)
-        job_id = await records.add(API, new_folder())
+        job_id = await records.add(NewJob(API, "", new_folder(), 0))
         attempt = AttemptRecords(database, job_id, 1)
         await attempt.begin()
 
@@ -135,7 +134,7 @@ async def test_two_that_save_the_same_count_it_once(migrated_url: str) -> None:
 async def test_a_removed_job_takes_no_write(migrated_url: str, what: str | list[int]) -> None:
     async with Database(migrated_url, connections=1) as database:
         records = JobRecords(database)
-        job_id = await records.add(API, new_folder())
+        job_id = await records.add(NewJob(API, "", new_folder(), 0))
         attempt = AttemptRecords(database, job_id, 1)
         await attempt.begin()
         await records.remove(job_id, API)

@@ -5,28 +5,24 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.server.jobs.until import until
+from tests.server.jobs.until import until, until_ended
 
 from menagerie_inference.errors import Overloaded
-from menagerie_server.jobs.attempt_records import AttemptRecords
-from menagerie_server.jobs.attempts import INTERNAL
+from menagerie_server.jobs.attempt import INTERNAL
 from menagerie_server.jobs.errors import JobNotFound
+from menagerie_server.jobs.job import JobLimits
 from menagerie_server.jobs.jobs import Jobs
+from menagerie_server.jobs.records import AttemptRecords
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from menagerie_server.jobs.attempts import Runner
+    from menagerie_server.jobs.attempt import JobAttempt, Runner
     from menagerie_server.jobs.job import Job
-    from menagerie_server.jobs.progress import Progress
     from menagerie_server.store.objects import Objects
     from menagerie_server.store.pool import Database
 
 API = "coral"
-
-
-async def until_ended(jobs: Jobs, job_id: int) -> Job:
-    return [job async for job in jobs.watch(API, job_id)][-1]
 
 
 async def objects_left(objects: Objects) -> list[str]:
@@ -34,17 +30,17 @@ async def objects_left(objects: Objects) -> list[str]:
 
 
 async def test_a_job_is_run_and_told(jobs: Jobs, objects: Objects) -> None:
-    async def count_letters(job: Job, progress: Progress) -> None:
+    async def count_letters(job: Job, attempt: JobAttempt) -> None:
         text = (await objects.get(job.input)).decode()
         for position, letter in enumerate(text):
-            await progress.save({position: {"letter": letter}}, total=len(text))
-        await progress.complete({"letters": len(text)})
+            await attempt.save({position: {"letter": letter}}, total=len(text))
+        await attempt.complete({"letters": len(text)})
 
     jobs.register(API, count_letters)
     jobs.work()
     job_id = await jobs.accept(API, b"reef")
 
-    job = await until_ended(jobs, job_id)
+    job = await until_ended(jobs, API, job_id)
 
     assert (job.state, job.completed, job.total, job.attempt) == ("completed", 4, 4, 1)
     assert job.result == {"letters": 4}
@@ -59,7 +55,7 @@ async def test_one_job_more_than_may_wait_is_refused_before_it_is_read(
         raise AssertionError("it was read")
         yield b""
 
-    async with Jobs(database_url, database, objects, max_unended=2) as jobs:
+    async with Jobs(database_url, database, objects, limits=JobLimits(max_unended=2)) as jobs:
         first = await jobs.accept(API, b"reef")
         await jobs.accept(API, b"reef")
         with pytest.raises(Overloaded):
@@ -69,10 +65,36 @@ async def test_one_job_more_than_may_wait_is_refused_before_it_is_read(
         await jobs.accept(API, b"reef")
 
 
+async def test_one_caller_does_not_fill_the_queue(
+    database_url: str, database: Database, objects: Objects
+) -> None:
+    limits = JobLimits(max_unended_of_caller=2)
+    async with Jobs(database_url, database, objects, limits=limits) as jobs:
+        first = await jobs.accept(API, b"reef", caller="192.0.2.1")
+        await jobs.accept("whales", b"fin", caller="192.0.2.1")
+        with pytest.raises(Overloaded):
+            await jobs.accept(API, b"reef", caller="192.0.2.1")
+        await jobs.accept(API, b"reef", caller="192.0.2.2")
+        await jobs.cancel(API, first)
+        await jobs.accept(API, b"reef", caller="192.0.2.1")
+
+
+async def test_jobs_that_come_at_once_do_not_exceed_the_limit_together(
+    database_url: str, database: Database, objects: Objects
+) -> None:
+    async with Jobs(database_url, database, objects, limits=JobLimits(max_unended=3)) as jobs:
+        calls = [jobs.accept(api, b"reef") for api in (API, "whales") * 8]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert [isinstance(answer, int) for answer in answers].count(True) == 3
+    assert [isinstance(answer, Overloaded) for answer in answers].count(True) == 13
+    assert len(await objects_left(objects)) == 3
+
+
 async def test_an_ended_job_keeps_no_other_from_coming(
     database_url: str, database: Database, objects: Objects
 ) -> None:
-    async with Jobs(database_url, database, objects, max_unended=1) as jobs:
+    async with Jobs(database_url, database, objects, limits=JobLimits(max_unended=1)) as jobs:
         attempt = AttemptRecords(database, await jobs.accept(API, b"reef"), 1)
         await attempt.begin()
         await attempt.complete({})
@@ -120,33 +142,21 @@ async def test_an_unknown_id_is_not_found(jobs: Jobs, job_id: int) -> None:
         await jobs.cancel(API, job_id)
 
 
-async def test_only_jobs_of_registered_apis_are_run(jobs: Jobs) -> None:
-    async def complete(job: Job, progress: Progress) -> None:  # noqa: ARG001
-        await progress.complete({})
-
-    jobs.register(API, complete)
-    jobs.work()
-    other = await jobs.accept("whales", b"fin")
-
-    assert (await until_ended(jobs, await jobs.accept(API, b"reef"))).state == "completed"
-    assert (await jobs.status("whales", other)).state == "queued"
+async def fails(job: Job, attempt: JobAttempt) -> None:
+    await attempt.save({0: job.id}, total=2)
+    await attempt.fail("The image cannot be decoded.")
 
 
-async def fails(job: Job, progress: Progress) -> None:
-    await progress.save({0: job.id}, total=2)
-    await progress.fail("The image cannot be decoded.")
-
-
-async def raises(job: Job, progress: Progress) -> None:  # noqa: ARG001
+async def raises(job: Job, attempt: JobAttempt) -> None:  # noqa: ARG001
     raise ValueError("a secret")
 
 
-async def leaves(job: Job, progress: Progress) -> None:
-    await progress.save({0: job.id}, total=2)
+async def leaves(job: Job, attempt: JobAttempt) -> None:
+    await attempt.save({0: job.id}, total=2)
 
 
-async def saves_what_no_json_holds(job: Job, progress: Progress) -> None:  # noqa: ARG001
-    await progress.save({0: "\x00"})
+async def saves_what_no_json_holds(job: Job, attempt: JobAttempt) -> None:  # noqa: ARG001
+    await attempt.save({0: "\x00"})
 
 
 @pytest.mark.parametrize(
@@ -162,34 +172,10 @@ async def test_a_job_that_fails_says_what_its_caller_may_know(jobs: Jobs, runner
     jobs.register(API, runner)
     jobs.work()
 
-    job = await until_ended(jobs, await jobs.accept(API, b"reef"))
+    job = await until_ended(jobs, API, await jobs.accept(API, b"reef"))
 
     assert (job.state, job.error, job.result, job.attempt) == ("error", error, None, 1)
     assert job.ended is not None
-
-
-async def test_no_more_jobs_run_at_once_than_are_allowed(
-    database_url: str, database: Database, objects: Objects
-) -> None:
-    running: set[int] = set()
-    most = 0
-
-    async def wait_a_little(job: Job, progress: Progress) -> None:
-        nonlocal most
-        running.add(job.id)
-        most = max(most, len(running))
-        await asyncio.sleep(0.1)
-        running.discard(job.id)
-        await progress.complete({})
-
-    async with Jobs(database_url, database, objects, concurrency=2) as jobs:
-        jobs.register(API, wait_a_little)
-        ids = [await jobs.accept(API, b"reef") for _ in range(5)]
-        jobs.work()
-        ended = await asyncio.gather(*(until_ended(jobs, job_id) for job_id in ids))
-
-    assert most == 2
-    assert {job.state for job in ended} == {"completed"}
 
 
 async def test_a_queued_job_is_cancelled_whole(jobs: Jobs, objects: Objects, database: Database) -> None:
@@ -210,8 +196,8 @@ async def test_a_running_job_is_cancelled_from_another_process_within_a_second(
 ) -> None:
     begun, stopped = asyncio.Event(), asyncio.Event()
 
-    async def never_end(job: Job, progress: Progress) -> None:
-        await progress.save({0: job.id}, total=2)
+    async def never_end(job: Job, attempt: JobAttempt) -> None:
+        await attempt.save({0: job.id}, total=2)
         begun.set()
         try:
             await asyncio.Event().wait()
@@ -234,15 +220,15 @@ async def test_a_running_job_is_cancelled_from_another_process_within_a_second(
 async def test_an_ended_job_is_cancelled_with_its_results(
     jobs: Jobs, database: Database, objects: Objects
 ) -> None:
-    async def keep_an_image(job: Job, progress: Progress) -> None:
+    async def keep_an_image(job: Job, attempt: JobAttempt) -> None:
         await objects.put(f"{job.folder}/result", b"tinted")
-        await progress.save({0: 1, 1: 2}, total=2)
-        await progress.complete({"chunks": 2})
+        await attempt.save({0: 1, 1: 2}, total=2)
+        await attempt.complete({"chunks": 2})
 
     jobs.register(API, keep_an_image)
     jobs.work()
     job_id = await jobs.accept(API, b"reef")
-    await until_ended(jobs, job_id)
+    await until_ended(jobs, API, job_id)
 
     await jobs.cancel(API, job_id)
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.server.jobs.until import until
+from tests.server.jobs.until import until, until_ended
 from tests.support.database import running_database
 from tests.support.folders import open_folder
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from menagerie_server.jobs.attempt import JobAttempt
     from menagerie_server.jobs.job import Job
-    from menagerie_server.jobs.progress import Progress
     from menagerie_server.store.objects import Objects
     from menagerie_server.store.pool import Database
 
@@ -59,15 +59,11 @@ async def keep_away(data_folder: Path, seconds: float) -> None:
         await asyncio.sleep(0.05)
 
 
-async def take_steps(job: Job, progress: Progress) -> None:
+async def take_steps(job: Job, attempt: JobAttempt) -> None:
     for position in range(job.completed, STEPS):
         await asyncio.sleep(0.1)
-        await progress.save({position: position}, total=STEPS)
-    await progress.complete({})
-
-
-async def last_of(jobs: Jobs, job_id: int) -> Job:
-    return [job async for job in jobs.watch(API, job_id)][-1]
+        await attempt.save({position: position}, total=STEPS)
+    await attempt.complete({})
 
 
 @pytest.mark.parametrize("seconds", [0.0, 12.0], ids=["restart", "outage"])
@@ -75,7 +71,7 @@ async def test_jobs_and_watchers_outlive_the_database(jobs: Jobs, data_folder: P
     jobs.register(API, take_steps)
     jobs.work()
     job_id = await jobs.accept(API, b"reef")
-    watch = asyncio.create_task(last_of(jobs, job_id))
+    watch = asyncio.create_task(until_ended(jobs, API, job_id))
     await until_some_are_saved(jobs, job_id)
 
     kill_postgres(data_folder)
@@ -86,7 +82,7 @@ async def test_jobs_and_watchers_outlive_the_database(jobs: Jobs, data_folder: P
     assert (job.state, job.completed) == ("completed", STEPS)
     assert await jobs.results(API, job_id) == list(range(STEPS))
     async with asyncio.timeout(10):
-        later = await last_of(jobs, await jobs.accept(API, b"reef"))
+        later = await until_ended(jobs, API, await jobs.accept(API, b"reef"))
     assert later.state == "completed"
 
 

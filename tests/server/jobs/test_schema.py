@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from menagerie_server.store import pool
-from menagerie_server.store.migrations import SCHEMA
+from menagerie_server.store.pool import SCHEMA
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -33,10 +32,6 @@ def columns(connection: Connection, schema: str) -> set[tuple[str, str, str]]:
         [schema],
     )
     return set(rows.fetchall())
-
-
-def test_tables_are_looked_for_where_they_are_made() -> None:
-    assert pool.SCHEMA == SCHEMA
 
 
 def test_the_queue_that_is_installed_wants_no_more_migrations() -> None:

@@ -19,18 +19,18 @@ from menagerie_server.store.migrations import migrate
 from menagerie_server.store.pool import Database
 
 if TYPE_CHECKING:
+    from menagerie_server.jobs.attempt import JobAttempt
     from menagerie_server.jobs.job import Job
-    from menagerie_server.jobs.progress import Progress
     from menagerie_server.store.objects import Objects
 
 API = "coral"
 
 
-async def take_steps(job: Job, progress: Progress) -> None:
+async def take_steps(job: Job, attempt: JobAttempt) -> None:
     for position in range(job.completed, 20):
-        await progress.save({position: position}, total=20)
+        await attempt.save({position: position}, total=20)
         await asyncio.sleep(0.02)
-    await progress.complete({})
+    await attempt.complete({})
 
 
 async def test_a_database_that_is_set_up_later(server_url: str, objects: Objects) -> None:

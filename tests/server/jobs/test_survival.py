@@ -12,9 +12,9 @@ import pytest
 from tests.server.jobs.process import API, DEADLY_API, SLOW_API, running_process
 from tests.server.jobs.until import until, until_job
 
-from menagerie_server.jobs.attempts import FRUITLESS_ATTEMPTS, GIVEN_UP
+from menagerie_server.jobs.attempt import GIVEN_UP, MAX_ATTEMPTS_WITHOUT_PROGRESS
 from menagerie_server.jobs.job import COMPLETED, ERROR
-from menagerie_server.jobs.stalled import STALLED_SECONDS, SWEEP_SECONDS
+from menagerie_server.jobs.task_queue import STALLED_CHECK_SECONDS, STALLED_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,7 @@ async def test_a_killed_process_loses_no_job_and_doubles_no_result(
     assert after[: len(saved)] == saved
     assert len(after) == STEPS
     assert {step["process"] for step in after[len(saved) :]} == set(two_processes) - {killed}
-    assert taken_up_seconds < STALLED_SECONDS + SWEEP_SECONDS + 2
+    assert taken_up_seconds < STALLED_SECONDS + STALLED_CHECK_SECONDS + 2
 
 
 async def test_a_process_that_was_held_up_writes_nothing_and_takes_nothing_from_its_successor(
@@ -154,7 +154,7 @@ async def test_a_job_that_kills_every_process_is_given_up(
     jobs: Jobs, database: Database, database_url: str, objects_url: str
 ) -> None:
     job_id = await jobs.accept(DEADLY_API, b"")
-    for _ in range(FRUITLESS_ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS_WITHOUT_PROGRESS):
         with running_process(database_url, objects_url) as process:
             assert process.wait() == -signal.SIGKILL
         await forget_workers(database)
@@ -172,11 +172,11 @@ async def test_what_was_handed_back_is_not_held_against_a_job(
     for attempt in (1, 2):
         with running_process(database_url, objects_url) as process:
             job = await until_job(jobs, API, job_id, partial(is_attempt, attempt))
-            assert job.fruitless == 1
+            assert job.attempts_without_progress == 1
             process.terminate()
             assert process.wait() == 0
 
-    assert (await jobs.status(API, job_id)).fruitless == 0
+    assert (await jobs.status(API, job_id)).attempts_without_progress == 0
 
 
 def is_attempt(number: int, job: Job) -> bool:

@@ -7,10 +7,8 @@ import pytest
 from tests.server.jobs.until import until
 
 from menagerie_server.jobs import watching
-from menagerie_server.jobs.attempt_records import AttemptRecords
-from menagerie_server.jobs.changes import listen
 from menagerie_server.jobs.errors import JobNotFound
-from menagerie_server.jobs.records import JobRecords
+from menagerie_server.jobs.records import AttemptRecords, JobRecords
 from menagerie_server.jobs.watching import Watchers
 from menagerie_server.store.errors import StoreUnavailable
 
@@ -145,7 +143,7 @@ async def test_many_jobs_that_change_at_once_are_read_at_once(jobs: Jobs, databa
 async def test_a_job_that_changes_often_holds_up_no_other(
     jobs: Jobs, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "REST_SECONDS", 60.0)
+    monkeypatch.setattr(watching, "JOB_INTERVAL_SECONDS", 60.0)
     often, attempt = await begun(jobs, database)
     other, _ = await begun(jobs, database)
     await anext(jobs.watch(API, often))
@@ -160,8 +158,8 @@ async def test_a_job_that_changes_often_holds_up_no_other(
 async def watchers(database_url: str, database: Database) -> AsyncIterator[Watchers]:
     """Watchers who hear the same again soon."""
     watchers = Watchers(JobRecords(database).read_all, repeat_seconds=0.1)
-    changes = listen(database_url, changed=watchers.changed, missed=watchers.missed)
-    tasks = [asyncio.create_task(work) for work in (changes, watchers.read())]
+    work = (watchers.listen(database_url), watchers.read())
+    tasks = [asyncio.create_task(each) for each in work]
     yield watchers
     for task in tasks:
         task.cancel()
@@ -182,7 +180,7 @@ async def test_a_server_that_stops_sends_its_watchers_away(jobs: Jobs) -> None:
     watch = jobs.watch(API, await jobs.accept(API, b"reef"))
     await anext(watch)
 
-    jobs.hand_back()
+    jobs.begin_shutdown()
 
     with pytest.raises(StoreUnavailable):
         await anext(watch)

@@ -28,3 +28,8 @@ async def until_job(jobs: Jobs, api: str, job_id: int, condition: Callable[[Job]
         while not condition(job := await jobs.status(api, job_id)):  # noqa: ASYNC110
             await asyncio.sleep(POLL_SECONDS)
     return job
+
+
+async def until_ended(jobs: Jobs, api: str, job_id: int) -> Job:
+    """Watch a job, and return its last snapshot."""
+    return [job async for job in jobs.watch(api, job_id)][-1]

@@ -7,11 +7,16 @@ from importlib.resources import files
 
 import psycopg
 import pytest
+from alembic import command
+from alembic.config import Config
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
 
 from menagerie_server.store.errors import MigrationFailed, StoreUnavailable
-from menagerie_server.store.migrations import SCHEMA, migrate
+from menagerie_server.store.migrations import migrate
+from menagerie_server.store.pool import SCHEMA
 
 GUEST_PASSWORD = secrets.token_urlsafe()
 
@@ -45,6 +50,29 @@ def test_migrating_again_changes_nothing(database_url: str) -> None:
     migrate(database_url)
 
     assert versions(database_url) == [newest()]
+
+
+def test_counts_of_attempts_without_progress_are_kept_by_the_renaming(database_url: str) -> None:
+    upgrade_to(database_url, "0003")
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO menagerie.jobs (id, api, fruitless, folder, task_id)"
+            " VALUES (1, 'coral', 3, 'jobs/1', 1)"
+        )
+    migrate(database_url)
+
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute("SELECT attempts_without_progress FROM menagerie.jobs").fetchone()
+    assert row == (3,)
+
+
+def upgrade_to(url: str, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", "menagerie_server.store.migrations:")
+    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=NullPool)
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
 
 
 def test_servers_that_start_at_once_migrate_once(database_url: str) -> None:

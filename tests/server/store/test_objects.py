@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,7 @@ from menagerie_server.store.errors import ObjectNotFound, StoreUnavailable
 from menagerie_server.store.objects import Objects, default_url
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
 MEBIBYTE = 1024 * 1024
@@ -105,6 +106,55 @@ async def test_a_stream_that_breaks_off_leaves_nothing(objects: Objects) -> None
     assert await names(objects, "") == set()
     with pytest.raises(ObjectNotFound):
         await objects.get("half")
+
+
+@pytest.fixture
+def open_umask() -> Iterator[None]:
+    """The most permissive umask: what is private then is private by itself."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("open_umask")
+async def test_other_users_can_read_nothing_of_a_local_store(tmp_path: Path) -> None:
+    objects = Objects(default_url(tmp_path))
+    await objects.put("jobs/1/input", b"x")
+    await objects.put("jobs/1/result", chunks(2))
+    await objects.put("photo", b"x")
+
+    folders = dict.fromkeys(["objects", "jobs", "1"], 0o700)
+    assert modes(tmp_path) == folders | dict.fromkeys(["input", "result", "photo"], 0o600)
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*")}
+
+
+@pytest.mark.usefixtures("open_umask")
+async def test_other_users_cannot_read_an_upload_in_progress(tmp_path: Path) -> None:
+    root = tmp_path / "objects"
+    root.mkdir()
+    during: list[dict[str, int]] = []
+
+    async def photo() -> AsyncIterator[bytes]:
+        for chunk in (b"re", b"ef"):
+            yield chunk * MEBIBYTE
+            during.append(modes(root))
+
+    await Objects(root.as_uri()).put("jobs/1/input", photo())
+
+    assert during
+    assert all((folders["jobs"], folders["1"]) == (0o700, 0o700) for folders in during)
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_the_mode_of_an_existing_folder_stays(tmp_path: Path) -> None:
+    (tmp_path / "objects").mkdir(mode=0o755)
+
+    Objects(default_url(tmp_path))
+
+    assert stat.S_IMODE((tmp_path / "objects").stat().st_mode) == 0o755
 
 
 async def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, LiteralString
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from structlog.testing import capture_logs
 
 from menagerie_server.store.errors import StoreUnavailable
-from menagerie_server.store.pool import Database
+from menagerie_server.store.pool import Database, retry_on
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -104,6 +105,28 @@ async def test_a_database_that_is_away_is_noticed_by_its_users_only(database_url
     async with Database(away, connections=2, wait_seconds=0.5) as database:
         with pytest.raises(StoreUnavailable):
             await run(database, "SELECT 1")
+
+
+async def test_a_call_is_repeated_until_it_succeeds_and_its_first_error_is_logged() -> None:
+    failures = iter([StoreUnavailable("first"), StoreUnavailable("second")])
+
+    async def call() -> str:
+        for failure in failures:
+            raise failure
+        return "answer"
+
+    with capture_logs() as entries:
+        assert await retry_on(StoreUnavailable, event="call waits", job=7)(call) == "answer"
+    assert entries == [{"event": "call waits", "log_level": "warning", "job": 7, "error": "first"}]
+
+
+@pytest.mark.parametrize(("error", "stopped"), [(ValueError(), False), (StoreUnavailable(), True)])
+async def test_another_error_and_one_after_a_stop_pass(error: Exception, stopped: bool) -> None:  # noqa: FBT001
+    async def call() -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        await retry_on(StoreUnavailable, event="call waits", unless=lambda: stopped)(call)
 
 
 async def test_a_database_that_was_killed_is_found_again(database: Database) -> None:

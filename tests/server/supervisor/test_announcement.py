@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from menagerie_envoy import Address
-from menagerie_server.api_settings import MuzzleSettings
+from menagerie_server.apis.muzzle.settings import MuzzleSettings
 from menagerie_server.settings import Settings
-from menagerie_server.supervisor.announcement import announcement, url
+from menagerie_server.supervisor.addresses import announcement, url
 
 
 @pytest.mark.parametrize(

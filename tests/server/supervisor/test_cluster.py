@@ -15,9 +15,9 @@ from menagerie_server.store.migrations import migrate
 from menagerie_server.supervisor.account import Account, dedicated
 from menagerie_server.supervisor.binaries import installed
 from menagerie_server.supervisor.cluster import open_cluster
+from menagerie_server.supervisor.database import migrated
 from menagerie_server.supervisor.errors import ClusterError
-from menagerie_server.supervisor.polling import until
-from menagerie_server.supervisor.schema import migrated
+from menagerie_server.supervisor.readiness import poll_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,5 +91,5 @@ async def test_a_database_that_comes_later_is_migrated_then(folder: Path) -> Non
     async with migrated(url):
         database = running_database(folder / "data")
         await asyncio.to_thread(database.__enter__)
-        await until(is_migrated)
+        await poll_until(is_migrated)
         await asyncio.to_thread(database.__exit__, None, None, None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from menagerie_server.supervisor.account import current
-from menagerie_server.supervisor.sockets import socket_folder
+from menagerie_server.supervisor.folders import socket_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

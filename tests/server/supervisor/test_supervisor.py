@@ -69,7 +69,9 @@ def workers_as_envoy_sees_them(server: ServerProcess) -> list[dict[str, Any]]:
     transport = httpx.HTTPTransport(uds=str(server.folder / "envoy" / "admin.sock"))
     with httpx.Client(transport=transport) as admin:
         clusters = admin.get("http://admin/clusters?format=json").json()["cluster_statuses"]
-    hosts: list[dict[str, Any]] = next(one["host_statuses"] for one in clusters if one["name"] == "workers")
+    hosts: list[dict[str, Any]] = next(
+        one["host_statuses"] for one in clusters if one["name"] == "species_workers"
+    )
     return hosts
 
 

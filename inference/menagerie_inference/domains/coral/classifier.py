@@ -7,42 +7,34 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
-from tenacity import retry, retry_if_exception_type, wait_random_exponential
-
-from menagerie_inference.domains.coral.judge import Judge
+from menagerie_inference.concurrency import map_ordered
+from menagerie_inference.domains.coral.interpreter import TileInterpreter
 from menagerie_inference.domains.coral.overlay import write_overlay
 from menagerie_inference.domains.coral.photo import MAX_PIXELS, open_photo
-from menagerie_inference.domains.coral.preparing import prepare
+from menagerie_inference.domains.coral.preprocessing import prepare
 from menagerie_inference.domains.coral.result import ChunkResult, Summary
-from menagerie_inference.domains.coral.side_by_side import side_by_side
 from menagerie_inference.domains.coral.tiling import Grid
-from menagerie_inference.errors import Overloaded
+from menagerie_inference.pipeline import Inference, ModelRun, run_in_thread, run_patiently
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
     from concurrent.futures import Executor
 
-    import numpy as np
-    from numpy.typing import NDArray
     from PIL import Image
 
-    from menagerie_inference.batching import Outputs
-    from menagerie_inference.domains.coral.result import Judgement
+    from menagerie_inference.domains.coral.result import TilePrediction
     from menagerie_inference.domains.coral.tiling import Tile
     from menagerie_inference.engine import Model
-    from menagerie_inference.image import InputSpec
-
-    Images = Mapping[InputSpec, NDArray[np.uint8]]
 
 Result = TypeVar("Result")
 
-SECOND_ROLE: Final = "coral_secondary"
+SECONDARY_ROLE: Final = "coral_secondary"
 """The role of the second model, for a profile that has one."""
 
 BATCH_TILES: Final = 4
 """Of more, others' tiles would wait longer for their turn; fewer keep the event loop busier."""
 
-UNDER_WAY: Final = 2
+BATCHES_IN_FLIGHT: Final = 2
 """So many batches of a photograph are under way at once, so that the model never waits for the next tiles."""
 
 
@@ -54,7 +46,7 @@ class CoralClassifier:
     next ones follow when these are back: others get their turn between. The queue of a model that has one
     must be able to hold `batch_tiles`.
 
-    Raises `ManifestError` as `Judge` does.
+    Raises `ManifestError` as `TileInterpreter` does.
     """
 
     def __init__(
@@ -65,7 +57,7 @@ class CoralClassifier:
         second: Model | None = None,
         max_pixels: int = MAX_PIXELS,
         batch_tiles: int = BATCH_TILES,
-        under_way: int = UNDER_WAY,
+        under_way: int = BATCHES_IN_FLIGHT,
     ) -> None:
         self._models = [model] if second is None else [model, second]
         self._batches = any(one.batches for one in self._models)
@@ -73,7 +65,7 @@ class CoralClassifier:
         self._max_pixels = max_pixels
         self._batch_tiles = batch_tiles
         self._under_way = under_way
-        self._judge = Judge(*(one.manifest for one in self._models))
+        self._judge = TileInterpreter(*(one.manifest for one in self._models))
 
     async def open(self, data: bytes) -> Image.Image:
         """Decode a photograph for the other methods, as `open_photo()` does."""
@@ -93,7 +85,7 @@ class CoralClassifier:
         first_positions = range(start, len(grid), self._batch_tiles)
         batches = (range(first, min(first + self._batch_tiles, len(grid))) for first in first_positions)
         start_judging = partial(self._start_judging, photo, grid)
-        async with aclosing(side_by_side(start_judging, batches, limit=self._under_way)) as judged:
+        async with aclosing(map_ordered(start_judging, batches, limit=self._under_way)) as judged:
             async for results in judged:
                 yield results
 
@@ -113,47 +105,43 @@ class CoralClassifier:
         self, photo: Image.Image, grid: Grid, positions: range
     ) -> asyncio.Future[list[tuple[int, ChunkResult]]]:
         if self._batches:
-            return asyncio.create_task(self._judge_in_turn(photo, grid, positions))
-        return self._in_thread(partial(self._judge_now, photo, grid, positions))
+            return asyncio.create_task(self._judge_together(photo, grid, positions))
+        return self._in_thread(partial(self._judge_one_by_one, photo, grid, positions))
 
-    def _judge_now(self, photo: Image.Image, grid: Grid, positions: range) -> list[tuple[int, ChunkResult]]:
-        """Judge tile after tile in this thread: what it leaves in the cache serves the next."""
-        results: list[tuple[int, ChunkResult]] = []
-        for position in positions:
-            images = self._prepare(photo, [grid[position]])
-            outputs = [model.run(images[model.manifest.input]) for model in self._models]
-            results += self._results(grid, range(position, position + 1), outputs)
-        return results
-
-    async def _judge_in_turn(
+    async def _judge_together(
         self, photo: Image.Image, grid: Grid, positions: range
     ) -> list[tuple[int, ChunkResult]]:
-        images = await self._in_thread(partial(self._prepare, photo, [grid[place] for place in positions]))
-        outputs = [await self._infer_in_turn(model, images[model.manifest.input]) for model in self._models]
-        return self._results(grid, positions, outputs)
+        judgements = await run_patiently(
+            self._infer(photo, [grid[position] for position in positions]), self._threads
+        )
+        return _results(grid, positions, judgements)
 
-    def _prepare(self, photo: Image.Image, tiles: Sequence[Tile]) -> Images:
-        return {
-            spec: prepare(photo, tiles, spec) for spec in {model.manifest.input for model in self._models}
-        }
-
-    @retry(retry=retry_if_exception_type(Overloaded), wait=wait_random_exponential(0.05, max=1.0))
-    async def _infer_in_turn(self, model: Model, images: NDArray[np.uint8]) -> Outputs:
-        """Run a model, waiting while others' images fill its queue: a job can wait."""
-        return await model.infer(images)
-
-    def _results(
-        self, grid: Grid, positions: range, outputs: Sequence[Outputs]
+    def _judge_one_by_one(
+        self, photo: Image.Image, grid: Grid, positions: range
     ) -> list[tuple[int, ChunkResult]]:
-        judgements = self._judge.judge(*outputs)
-        return [
-            (position, _chunk(grid[position], judgement))
-            for position, judgement in zip(positions, judgements, strict=True)
-        ]
+        """Judge tile after tile in this thread: what it leaves in the cache serves the next."""
+        judgements = [run_in_thread(self._infer(photo, [grid[position]]))[0] for position in positions]
+        return _results(grid, positions, judgements)
+
+    def _infer(self, photo: Image.Image, tiles: Sequence[Tile]) -> Inference[list[TilePrediction]]:
+        specs = [model.manifest.input for model in self._models]
+        images = {spec: prepare(photo, tiles, spec) for spec in dict.fromkeys(specs)}
+        runs = [ModelRun(model, images[spec]) for model, spec in zip(self._models, specs, strict=True)]
+        results = yield runs
+        return list(self._judge.judge(*(result.outputs for result in results)))
 
     def _in_thread(self, work: Callable[[], Result]) -> asyncio.Future[Result]:
         return asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
-def _chunk(tile: Tile, judgement: Judgement) -> ChunkResult:
+def _results(
+    grid: Grid, positions: range, judgements: Iterable[TilePrediction]
+) -> list[tuple[int, ChunkResult]]:
+    return [
+        (position, _chunk(grid[position], judgement))
+        for position, judgement in zip(positions, judgements, strict=True)
+    ]
+
+
+def _chunk(tile: Tile, judgement: TilePrediction) -> ChunkResult:
     return ChunkResult(tile.x, tile.y, tile.width, tile.height, *judgement)

@@ -15,7 +15,7 @@ UNSURE: Final = "Unsure"
 """The labels of the API; there are no others. The last one takes two models that do not agree."""
 
 
-class Judgement(NamedTuple):
+class TilePrediction(NamedTuple):
     """The probability that a tile is bleached, from 0 to 1, and the label that follows.
 
     The others are `None` unless there are two models.
@@ -42,7 +42,7 @@ class ChunkResult:
     """That it is bleached, from 0 to 1."""
 
     predicted_label: str
-    """`BLEACHED`, `HEALTHY` or `UNSURE`; `Judge` says when it is which."""
+    """`BLEACHED`, `HEALTHY` or `UNSURE`; `TileInterpreter` says when it is which."""
 
     primary_probability: float | None = None
     """That it is bleached, by the first of two models; `None` where there is one, as are all that follow."""
@@ -54,7 +54,7 @@ class ChunkResult:
     """How much the second added to the first's probability."""
 
     decision_reason: str | None = None
-    """Why it has its label, in a word of `second_opinion`."""
+    """Why it has its label, in a word of `secondary_model`."""
 
     @property
     def bleached(self) -> bool:

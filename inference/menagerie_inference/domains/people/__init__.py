@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from menagerie_inference.domains.people.finder import PeopleFinder
+from menagerie_inference.domains.people.finder import FACES, FIGURES, PeopleFinder
 from menagerie_inference.domains.people.interpreter import DetectorInterpreter, Sighting
 
-__all__ = ["DetectorInterpreter", "PeopleFinder", "Sighting"]
+__all__ = ["FACES", "FIGURES", "DetectorInterpreter", "PeopleFinder", "Sighting"]

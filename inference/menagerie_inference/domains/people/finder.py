@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from menagerie_inference.domains.people.interpreter import DetectorInterpreter
+from menagerie_inference.pipeline import ModelRun
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from menagerie_inference.batching import Outputs
     from menagerie_inference.domains.people.interpreter import Sighting
-    from menagerie_inference.engine import Engine, Model
+    from menagerie_inference.engine import Model
     from menagerie_inference.image import DecodedImage, InputSpec
-    from menagerie_inference.registry import Registry
+    from menagerie_inference.pipeline import RunResult
 
 FIGURES: Final = "people"
 FACES: Final = "faces"
@@ -29,50 +28,27 @@ class PeopleFinder:
 
     def __init__(self, *, figures: Model, faces: Model) -> None:
         """Raise `ManifestError` as `DetectorInterpreter` does."""
-        self._models = (figures, faces)
-        self._interpreters = tuple(DetectorInterpreter(model.manifest) for model in self._models)
-
-    @classmethod
-    async def load(cls, registry: Registry, engine: Engine) -> Self | None:
-        """Load the detectors of a profile; None if it does not have both.
-
-        Raises as `Registry.manifest_for()` and `Engine.load()` do.
-        """
-        if not {FIGURES, FACES} <= set(registry.roles()):
-            return None
-        manifests = [await asyncio.to_thread(registry.manifest_for, role) for role in (FIGURES, FACES)]
-        figures, faces = [await engine.load(manifest) for manifest in manifests]
-        return cls(figures=figures, faces=faces)
+        self.models = (figures, faces)
+        self._interpreters = tuple(DetectorInterpreter(model.manifest) for model in self.models)
 
     @property
     def inputs(self) -> tuple[InputSpec, ...]:
-        """What each detector wants to be shown, in the order in which `find()` takes it."""
-        return tuple(model.manifest.input for model in self._models)
+        """What each detector wants to be shown, in the order in which `runs()` takes it."""
+        return tuple(model.manifest.input for model in self.models)
 
     @property
     def version(self) -> str:
         """The names of the weights that run."""
-        return "+".join(f"{model.manifest.name}-{model.manifest.version}" for model in self._models)
+        return "+".join(f"{model.manifest.name}-{model.manifest.version}" for model in self.models)
 
-    async def find(
-        self, photos: Sequence[DecodedImage], *, deadline: float | None = None
-    ) -> tuple[Sighting, ...]:
-        """Find the people on one photo, decoded to each of `inputs`; surest first.
+    def runs(self, photos: Sequence[DecodedImage]) -> list[ModelRun]:
+        """Return what to run for one photo, decoded to each of `inputs`."""
+        pairs = zip(self.models, photos, strict=True)
+        return [ModelRun(model, photo.pixels[None]) for model, photo in pairs]
 
-        Raises as `Model.infer()` does.
-        """
-        runs = zip(self._models, photos, strict=True)
-        outputs = await asyncio.gather(
-            *(model.infer(photo.pixels[None], deadline=deadline) for model, photo in runs)
-        )
-        return self._interpret(outputs, photos)
-
-    def find_now(self, photos: Sequence[DecodedImage]) -> tuple[Sighting, ...]:
-        """Find the people as `find()` does, in this thread; raises as `Model.run()` does."""
-        runs = zip(self._models, photos, strict=True)
-        return self._interpret([model.run(photo.pixels[None]) for model, photo in runs], photos)
-
-    def _interpret(self, outputs: Sequence[Outputs], photos: Sequence[DecodedImage]) -> tuple[Sighting, ...]:
+    def interpret(self, results: Sequence[RunResult], photos: Sequence[DecodedImage]) -> tuple[Sighting, ...]:
+        """Return the people on the photo, surest first; raises what a detector failed with."""
+        outputs = [result.outputs for result in results]
         figures, faces = (
             interpreter.interpret(output["scores"][0], output["boxes"][0], photo)
             for interpreter, output, photo in zip(self._interpreters, outputs, photos, strict=True)

@@ -26,7 +26,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n menagerie/system/v1/system.proto\x12\x13menagerie.system.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\"\x15\n\x13GetReadinessRequest\"B\n\x14GetReadinessResponse\x12\x16\n\x06status\x18\x01 \x01(\tR\x06status\x12\x12\n\x04\x61pis\x18\x02 \x03(\tR\x04\x61pis\"\x13\n\x11GetMetricsRequest\">\n\x12GetMetricsResponse\x12(\n\x04text\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBodyR\x04text2\xfc\x01\n\rSystemService\x12t\n\x0cGetReadiness\x12(.menagerie.system.v1.GetReadinessRequest\x1a).menagerie.system.v1.GetReadinessResponse\"\x0f\x82\xd3\xe4\x93\x02\t\x12\x07/readyz\x12u\n\nGetMetrics\x12&.menagerie.system.v1.GetMetricsRequest\x1a\'.menagerie.system.v1.GetMetricsResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x08/metricsb\x04textb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n menagerie/system/v1/system.proto\x12\x13menagerie.system.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\"\x15\n\x13GetReadinessRequest\"g\n\x14GetReadinessResponse\x12\x16\n\x06status\x18\x01 \x01(\tR\x06status\x12\x12\n\x04\x61pis\x18\x02 \x03(\tR\x04\x61pis\x12#\n\rfailed_models\x18\x03 \x03(\tR\x0c\x66\x61iledModels\"\x13\n\x11GetMetricsRequest\">\n\x12GetMetricsResponse\x12(\n\x04text\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBodyR\x04text2\xfc\x01\n\rSystemService\x12t\n\x0cGetReadiness\x12(.menagerie.system.v1.GetReadinessRequest\x1a).menagerie.system.v1.GetReadinessResponse\"\x0f\x82\xd3\xe4\x93\x02\t\x12\x07/readyz\x12u\n\nGetMetrics\x12&.menagerie.system.v1.GetMetricsRequest\x1a\'.menagerie.system.v1.GetMetricsResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x08/metricsb\x04textb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,11 +40,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETREADINESSREQUEST']._serialized_start=114
   _globals['_GETREADINESSREQUEST']._serialized_end=135
   _globals['_GETREADINESSRESPONSE']._serialized_start=137
-  _globals['_GETREADINESSRESPONSE']._serialized_end=203
-  _globals['_GETMETRICSREQUEST']._serialized_start=205
-  _globals['_GETMETRICSREQUEST']._serialized_end=224
-  _globals['_GETMETRICSRESPONSE']._serialized_start=226
-  _globals['_GETMETRICSRESPONSE']._serialized_end=288
-  _globals['_SYSTEMSERVICE']._serialized_start=291
-  _globals['_SYSTEMSERVICE']._serialized_end=543
+  _globals['_GETREADINESSRESPONSE']._serialized_end=240
+  _globals['_GETMETRICSREQUEST']._serialized_start=242
+  _globals['_GETMETRICSREQUEST']._serialized_end=261
+  _globals['_GETMETRICSRESPONSE']._serialized_start=263
+  _globals['_GETMETRICSRESPONSE']._serialized_end=325
+  _globals['_SYSTEMSERVICE']._serialized_start=328
+  _globals['_SYSTEMSERVICE']._serialized_end=580
 # @@protoc_insertion_point(module_scope)

@@ -211,6 +211,7 @@ class Detection(_message.Message):
     REJECTION_REASON_FIELD_NUMBER: _builtins.int
     MODEL_VERSION_FIELD_NUMBER: _builtins.int
     CANDIDATES_FIELD_NUMBER: _builtins.int
+    NEW_INDIVIDUAL_LIKELY_FIELD_NUMBER: _builtins.int
     image_ind: _builtins.str
     class_animal: _builtins.str
     id_animal: _builtins.str
@@ -219,6 +220,7 @@ class Detection(_message.Message):
     cetacean_score: _builtins.float
     rejected: _builtins.bool
     model_version: _builtins.str
+    new_individual_likely: _builtins.bool
     @_builtins.property
     def bbox(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
@@ -242,10 +244,11 @@ class Detection(_message.Message):
         rejection_reason: _struct_pb2.Value | None = ...,
         model_version: _builtins.str = ...,
         candidates: _abc.Iterable[Global___Candidate] | None = ...,
+        new_individual_likely: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["mask", b"mask", "rejection_reason", b"rejection_reason"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bbox", b"bbox", "candidates", b"candidates", "cetacean_score", b"cetacean_score", "class_animal", b"class_animal", "id_animal", b"id_animal", "image_ind", b"image_ind", "is_cetacean", b"is_cetacean", "mask", b"mask", "model_version", b"model_version", "probability", b"probability", "rejected", b"rejected", "rejection_reason", b"rejection_reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bbox", b"bbox", "candidates", b"candidates", "cetacean_score", b"cetacean_score", "class_animal", b"class_animal", "id_animal", b"id_animal", "image_ind", b"image_ind", "is_cetacean", b"is_cetacean", "mask", b"mask", "model_version", b"model_version", "new_individual_likely", b"new_individual_likely", "probability", b"probability", "rejected", b"rejected", "rejection_reason", b"rejection_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

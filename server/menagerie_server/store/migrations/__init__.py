@@ -1,4 +1,4 @@
-"""The database's schema: one history for all APIs, a file of raw SQL for each change."""
+"""The database schema: one linear history for all APIs, in raw SQL."""
 
 from __future__ import annotations
 
@@ -11,21 +11,19 @@ from sqlalchemy.pool import NullPool
 
 from menagerie_server.store.errors import MigrationFailed, StoreUnavailable
 
-SCHEMA = "menagerie"
-
 CONNECT_SECONDS = 5
 
 
 def migrate(url: str) -> None:
-    """Bring the database at this PostgreSQL URL to the newest schema: wholly, or not at all. Blocking.
+    """Upgrade the database at a PostgreSQL URL to the newest schema in one transaction. Blocks.
 
-    Servers that start at the same time on one database wait for each other, and each change runs once.
+    Concurrent calls on one database wait for each other, and each migration runs once.
 
     Raises:
-        StoreUnavailable: the database cannot be reached, or has no room left.
-        MigrationFailed: the database refuses a change.
+        StoreUnavailable: the database cannot be reached, or is full.
+        MigrationFailed: the database rejects a change.
     """
-    # A function that connects, as SQLAlchemy would read the URL by rules other than PostgreSQL's own.
+    # SQLAlchemy would parse the URL by other rules than PostgreSQL's own.
     engine = create_engine(
         "postgresql+psycopg://",
         creator=lambda: psycopg.connect(url, connect_timeout=CONNECT_SECONDS),

@@ -1,17 +1,17 @@
-"""Alembic's entry: every change of one upgrade in one transaction, under one lock."""
+"""Alembic's entry point: runs an upgrade in one transaction, under an advisory lock."""
 
 from __future__ import annotations
 
 from alembic import context
 from sqlalchemy import text
 
-from menagerie_server.store.migrations import SCHEMA
+from menagerie_server.store.pool import SCHEMA
 
 LOCK_KEY = 0x6D656E61
-"""Advisory locks are numbers: "mena" in ASCII."""
+"""The number of the advisory lock: "mena" in ASCII."""
 
 LOCK_SECONDS = 30
-"""How long one server waits while another one migrates."""
+"""How long one server waits for another's migration."""
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, version_table_schema=SCHEMA)

@@ -215,10 +215,11 @@ async def test_the_next_batch_is_prepared_while_one_is_used_and_no_other(
             async with aclosing(coral.classify(patchwork(2000, 2000))) as batches:
                 await anext(batches)
                 await asyncio.wrap_future(threads.submit(int))  # behind all that was prepared
-                assert threads.begun == 3
+                # Two batches and the number; models that batch are waited for between two steps of each.
+                assert threads.begun in ({3} if policy is None else {4, 5})
                 await anext(batches)
                 await asyncio.wrap_future(threads.submit(int))
-                assert threads.begun == 5
+                assert threads.begun in ({5} if policy is None else {7, 8})
 
 
 async def test_leaving_stops_the_work(manifest: Manifest, policy: BatchPolicy | None) -> None:

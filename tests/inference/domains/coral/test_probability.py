@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from menagerie_inference.domains.coral.judge import Judge
+from menagerie_inference.domains.coral.interpreter import TileInterpreter
 from menagerie_inference.domains.coral.probability import BleachedProbability
 from menagerie_inference.domains.coral.result import BLEACHED, HEALTHY
 from menagerie_inference.errors import ManifestError, ModelFailed
@@ -45,7 +45,9 @@ def test_a_probability_is_read_as_it_is(manifest: Manifest, shape: tuple[int, ..
 
 def test_the_threshold_holds_for_a_probability(manifest: Manifest) -> None:
     outputs = {"probability": np.array([[0.25], [0.75], [0.7]])}
-    labels = [judgement.label for judgement in Judge(giving(manifest, threshold=0.7)).judge(outputs)]
+    labels = [
+        judgement.label for judgement in TileInterpreter(giving(manifest, threshold=0.7)).judge(outputs)
+    ]
     assert labels == [HEALTHY, BLEACHED, BLEACHED]
 
 

@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from menagerie_inference.domains.coral.side_by_side import side_by_side
+from menagerie_inference.concurrency import map_ordered
 
 
 class Work:
@@ -29,7 +29,7 @@ async def squared(number: int) -> int:
 @pytest.mark.parametrize("limit", [2, 3, 5])
 @pytest.mark.parametrize("count", [0, 1, 2, 7])
 async def test_results_come_in_order(count: int, limit: int) -> None:
-    work = side_by_side(lambda n: asyncio.ensure_future(squared(n)), range(count), limit=limit)
+    work = map_ordered(lambda n: asyncio.ensure_future(squared(n)), range(count), limit=limit)
     results = [result async for result in work]
     assert results == [number**2 for number in range(count)]
 
@@ -37,7 +37,7 @@ async def test_results_come_in_order(count: int, limit: int) -> None:
 @pytest.mark.parametrize("limit", [2, 4])
 async def test_the_next_items_are_begun_and_no_others(limit: int) -> None:
     work = Work()
-    async with aclosing(side_by_side(work.start, range(9), limit=limit)) as results:
+    async with aclosing(map_ordered(work.start, range(9), limit=limit)) as results:
         first = asyncio.ensure_future(anext(results))
         await asyncio.sleep(0)
         assert len(work.started) == limit
@@ -48,7 +48,7 @@ async def test_the_next_items_are_begun_and_no_others(limit: int) -> None:
 
 async def test_closing_cancels_what_is_under_way() -> None:
     work = Work()
-    async with aclosing(side_by_side(work.start, range(9), limit=2)) as results:
+    async with aclosing(map_ordered(work.start, range(9), limit=2)) as results:
         first = asyncio.ensure_future(anext(results))
         await asyncio.sleep(0)
         work.started[0].set_result(0)
@@ -58,7 +58,7 @@ async def test_closing_cancels_what_is_under_way() -> None:
 
 async def test_a_cancellation_cancels_all_that_is_under_way() -> None:
     work = Work()
-    results = side_by_side(work.start, range(9), limit=2)
+    results = map_ordered(work.start, range(9), limit=2)
     first = asyncio.ensure_future(anext(results))
     await asyncio.sleep(0)
     first.cancel()
@@ -68,7 +68,7 @@ async def test_a_cancellation_cancels_all_that_is_under_way() -> None:
 
 async def test_an_error_is_raised_in_its_turn_and_ends_it() -> None:
     work = Work()
-    results = side_by_side(work.start, range(9), limit=2)
+    results = map_ordered(work.start, range(9), limit=2)
     first = asyncio.ensure_future(anext(results))
     await asyncio.sleep(0)
     work.started[1].set_exception(ZeroDivisionError())
@@ -84,7 +84,7 @@ async def test_what_fails_behind_an_error_is_not_reported_as_lost() -> None:
     lost: list[dict[str, object]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: lost.append(context))
     work = Work()
-    results = side_by_side(work.start, range(9), limit=2)
+    results = map_ordered(work.start, range(9), limit=2)
     first = asyncio.ensure_future(anext(results))
     await asyncio.sleep(0)
     for future in work.started:

@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from menagerie_inference.domains.people import PeopleFinder
 from menagerie_inference.domains.species import SpeciesIdentifier
 from menagerie_inference.domains.species.interpreter import SpeciesInterpreter
 from menagerie_inference.domains.species.labels import BLANK, HUMAN
 from menagerie_inference.engine.local import LocalEngine
 from menagerie_inference.errors import DeadlineExceeded, ImageUnreadable, ManifestError
 from menagerie_inference.image import ImageDecoder, InputSpec, decode
+from menagerie_inference.pipeline import Pipeline
 from menagerie_inference.registry import EMBEDDED, Registry
+from menagerie_training.evaluation.species import load_people
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -38,7 +39,7 @@ def photo(name: str) -> bytes:
 @asynccontextmanager
 async def identifier(manifest: Manifest) -> AsyncIterator[SpeciesIdentifier]:
     async with ImageDecoder(threads=2) as decoder, LocalEngine() as engine:
-        yield SpeciesIdentifier(await engine.load(manifest), decoder)
+        yield SpeciesIdentifier(await engine.load(manifest), Pipeline(decoder))
 
 
 @pytest.mark.parametrize(
@@ -86,9 +87,9 @@ async def test_a_scene_has_no_detections(manifest: Manifest) -> None:
 async def test_who_is_on_a_photo_decides() -> None:
     registry = Registry.for_profile(EMBEDDED)
     async with ImageDecoder(threads=2) as decoder, LocalEngine() as engine:
-        people = await PeopleFinder.load(registry, engine)
+        people = await load_people(registry, engine)
         model = await engine.load(registry.manifest_for("species"))
-        species = SpeciesIdentifier(model, decoder, people)
+        species = SpeciesIdentifier(model, Pipeline(decoder), people)
         astronaut, koala = [await species.identify(photo(name)) for name in ("astronaut", "koala")]
     assert (astronaut.prediction, astronaut.prediction_source) == (HUMAN, "detector")
     assert [(one.category, one.label_display) for one in astronaut.detections] == [("2", "Human")]
@@ -102,10 +103,10 @@ async def test_callers_at_once_get_the_answers_that_each_gets_alone() -> None:
     registry = Registry.for_profile(EMBEDDED)
     told: list[str] = []
     async with LocalEngine(observe=lambda _: lambda _: told.append("run")) as engine:
-        people = await PeopleFinder.load(registry, engine)
+        people = await load_people(registry, engine)
         model = await engine.load(registry.manifest_for("species"))
         async with ImageDecoder(threads=2) as decoder:
-            species = SpeciesIdentifier(model, decoder, people)
+            species = SpeciesIdentifier(model, Pipeline(decoder), people)
             alone = [await species.identify(photo(name)) for name in names]
             together = await asyncio.gather(*(species.identify(photo(name)) for name in names * 3))
             batched = model.statistics().accepted

@@ -1,4 +1,4 @@
-"""Vectors: the type and the indexes of pgvector."""
+"""The pgvector extension: vector columns and their indexes."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Install the extension, where the database does not have it."""
+    """Install the extension if missing."""
     op.execute("CREATE EXTENSION IF NOT EXISTS vector")

@@ -1,4 +1,4 @@
-"""Jobs: our own tables, and those of procrastinate, the queue that hands them out."""
+"""The tables of jobs, and those of procrastinate, the task queue."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from alembic import op
 
-from menagerie_server.store.migrations import SCHEMA
+from menagerie_server.store.pool import SCHEMA
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -17,7 +17,7 @@ revision = "0002"
 down_revision = "0001"
 
 NEWEST = "03.04.00_50_post_add_retry_failed_job_procedure.sql"
-"""Up to here its history is ours; what a later procrastinate adds is another migration of ours."""
+"""The newest procrastinate migration included here; later ones need a migration of ours."""
 
 TABLES = """
 CREATE TABLE jobs (
@@ -48,11 +48,11 @@ CREATE TABLE job_results (
 
 
 def upgrade() -> None:
-    """Make the tables, all of them in our schema."""
+    """Create all tables in our schema."""
     connection = cast("Connection[TupleRow]", op.get_bind().connection.driver_connection)
     connection.execute(f"SET LOCAL search_path TO {SCHEMA}")
     for statements in (*_procrastinate(), TABLES):
-        # Not through SQLAlchemy, which reads colons and percent signs as its own.
+        # SQLAlchemy would interpret colons and percent signs.
         connection.execute(statements)
     connection.execute("SET LOCAL search_path TO DEFAULT")
 

@@ -1,15 +1,15 @@
-"""The jobs that have not ended, of which there may be so many: counted for each one that comes."""
+"""An index of queued and running jobs, which are counted at each new job."""
 
 from __future__ import annotations
 
 from alembic import op
 
-from menagerie_server.store.migrations import SCHEMA
+from menagerie_server.store.pool import SCHEMA
 
 revision = "0003"
 down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Make the index."""
+    """Create the index."""
     op.execute(f"CREATE INDEX jobs_unended ON {SCHEMA}.jobs (id) WHERE ended IS NULL")

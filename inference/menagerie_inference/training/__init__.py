@@ -1,1 +1,0 @@
-"""What made the embedded models, for anyone to run again."""

@@ -1,0 +1,1 @@
+"""menagerie.muzzle.v1: verification of cattle by their muzzles."""

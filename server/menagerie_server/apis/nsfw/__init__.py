@@ -1,0 +1,1 @@
+"""menagerie.nsfw.v1: moderation of images."""

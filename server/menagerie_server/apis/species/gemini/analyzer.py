@@ -1,0 +1,140 @@
+"""Asks Gemini about an upload, from its first byte to the grouped answers."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final, Self
+
+import structlog
+
+from menagerie_inference.errors import DeadlineExceeded, ImageDamaged, ImageUnreadable, Overloaded
+from menagerie_inference.image import InputSpec
+from menagerie_server.apis.species.gemini.analysis import Analysis, analyse
+from menagerie_server.apis.species.gemini.caller import Caller
+from menagerie_server.apis.species.gemini.calls import Question
+from menagerie_server.apis.species.gemini.intake import Intake
+from menagerie_server.apis.species.gemini.prompt import image_prompt
+from menagerie_server.apis.species.gemini.spool import Spool
+from menagerie_server.apis.species.gemini.submission import read_submission
+from menagerie_server.errors import GeminiFailed, InvalidRequest
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from menagerie.species.v1 import species_pb2 as pb
+    from menagerie_inference.image import ImageDecoder
+    from menagerie_server.apis.species.gemini.calls import Answer
+    from menagerie_server.apis.species.gemini.intake import StoredImage
+    from menagerie_server.apis.species.gemini.options import GeminiOptions
+    from menagerie_server.apis.species.gemini.submission import Submission
+
+MAX_UPLOADS: Final = 16
+"""Uploads of one worker that arrive or are asked about at once; each may hold 80 MB of the disk."""
+UPLOAD_SECONDS: Final = 300.0
+"""How long an upload may take to arrive."""
+MAX_ASKED: Final = 4
+"""Questions about one upload that are with Gemini at once."""
+
+# Small, so that a JPEG is decoded at an eighth of its size: it only has to be seen to decode.
+_THUMBNAIL: Final = InputSpec(64, 64)
+UNDECODABLE: Final = "Failed to decode image for Gemini."
+
+_log = structlog.get_logger()
+
+
+class GeminiAnalyzer:
+    """Asks Gemini about uploads. An async context manager; leaving it ends what it asks."""
+
+    def __init__(self, options: GeminiOptions, decoder: ImageDecoder) -> None:
+        self._options = options
+        self._decoder = decoder
+        self._caller = Caller(options)
+        self._uploads = 0
+
+    async def __aenter__(self) -> Self:
+        await self._caller.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._caller.__aexit__()
+
+    async def analyze(self, requests: AsyncIterator[pb.GeminiAnalyzeRequest]) -> Analysis:
+        """Read an upload, ask Gemini about each of its images, and group them by the answers.
+
+        Raises:
+            InvalidRequest: when the upload is not what the document asks for.
+            MissingField: when it has no prompt.
+            Overloaded: when too many uploads are under way.
+            GeminiOverloaded, GeminiFailed: when an image got no answer.
+        """
+        async with self._spool() as spool:
+            submission = await self._read(requests, spool)
+            answers = await self._answers_in_time(submission)
+        # In a thread, as nobody knows how long Gemini's answers are.
+        return await asyncio.to_thread(analyse, submission, answers, self._options.model)
+
+    @asynccontextmanager
+    async def _spool(self) -> AsyncIterator[Spool]:
+        if self._uploads >= MAX_UPLOADS:
+            raise Overloaded(f"{self._uploads} uploads for Gemini are under way already")
+        self._uploads += 1
+        try:
+            spool = await asyncio.to_thread(Spool)
+            try:
+                yield spool
+            finally:
+                await asyncio.to_thread(spool.close)
+        finally:
+            self._uploads -= 1
+
+    async def _read(self, requests: AsyncIterator[pb.GeminiAnalyzeRequest], spool: Spool) -> Submission:
+        intake = Intake(spool, max_images=self._options.max_images)
+        try:
+            async with asyncio.timeout(UPLOAD_SECONDS):
+                return await read_submission(requests, intake)
+        except TimeoutError as error:
+            raise DeadlineExceeded("the upload took too long to arrive") from error
+
+    async def _answers_in_time(self, submission: Submission) -> list[Answer]:
+        try:
+            async with asyncio.timeout(self._options.seconds):
+                # All of them before the first question, as each question costs money.
+                for image in submission.images:
+                    await self._check(image)
+                return await self._answers(submission)
+        except TimeoutError:
+            _log.warning("gemini call failed", reason=f"no answer in {self._options.seconds} s")
+            raise GeminiFailed from None
+
+    async def _check(self, image: StoredImage) -> None:
+        content = await asyncio.to_thread(image.extent.read)
+        try:
+            await self._decoder.decode(content, _THUMBNAIL)
+        except (ImageDamaged, ImageUnreadable) as error:
+            raise InvalidRequest(UNDECODABLE) from error
+
+    async def _answers(self, submission: Submission) -> list[Answer]:
+        slots = asyncio.Semaphore(MAX_ASKED)
+
+        async def ask(question: Question) -> Answer:
+            async with slots:
+                return await self._caller.ask(question)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                asked = [group.create_task(ask(question)) for question in self._questions(submission)]
+        except ExceptionGroup as errors:
+            # One image without an answer is enough; the other questions have been taken back.
+            raise errors.exceptions[0] from None
+        return [task.result() for task in asked]
+
+    def _questions(self, submission: Submission) -> Iterator[Question]:
+        for index, image in enumerate(submission.images):
+            yield Question(
+                model=self._options.model,
+                text=image_prompt(submission.prompt, index, image.filename),
+                schema_text=submission.schema_text,
+                media_type=image.media_type,
+                image=image.extent,
+            )

@@ -1,0 +1,1 @@
+"""menagerie.whales.v1: which whale a photograph shows."""

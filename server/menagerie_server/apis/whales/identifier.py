@@ -1,0 +1,103 @@
+"""Identifies whales: what the models find of a photograph, held against the catalogue."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from tenacity import retry, retry_if_exception_type, wait_random_exponential
+
+from menagerie_inference.domains.whales import Describer, Detection, WhaleInterpreter, WhaleObserver
+from menagerie_inference.errors import Overloaded
+from menagerie_server.store.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from menagerie_inference.domains.whales import Match, Observation, RejectionReason
+    from menagerie_inference.engine import Model
+    from menagerie_inference.pipeline import Pipeline
+    from menagerie_server.apis.whales.catalogue import Catalogue
+    from menagerie_server.apis.whales.scores import Scores
+
+SEARCH_SECONDS: Final = 2.0
+"""How long an answer waits for the catalogue; then it names nobody."""
+AWAY_SECONDS: Final = 5.0
+"""For how long nobody asks a catalogue that did not answer: each would wait for it again."""
+
+_log = structlog.get_logger()
+
+
+class WhaleIdentifier:
+    """Names individuals of one catalogue, with a gate and an embedder, which may be the same model."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        catalogue: Catalogue,
+        scores: Scores,
+        gate: Model,
+        embedder: Model | None = None,
+    ) -> None:
+        self._pipeline = pipeline
+        self._catalogue = catalogue
+        self._scores = scores
+        self._interpreter = WhaleInterpreter(gate.manifest, embedder.manifest if embedder else None)
+        self._observer = WhaleObserver(self._interpreter, gate, embedder)
+        self._portraitist = WhaleObserver(self._interpreter, gate, embedder, keeps_photo=True)
+        self._describer = Describer(self._interpreter.embedder, embedder or gate)
+        self._away_until = 0.0
+        self.device = "cuda:0" if gate.device == "cuda" else gate.device
+        self.model_version = self._interpreter.model_version
+        catalogue.use(self._interpreter.embedder)
+
+    async def identify(self, name: str, data: bytes, *, deadline: float | None = None) -> Detection:
+        """Answer about a photograph, with a mask, within a `deadline` in the loop's time.
+
+        While the database is away, no individual is named. Raises what `Pipeline.run()` does.
+        """
+        observation = await self._pipeline.run(self._portraitist, (data,), deadline=deadline)
+        detection = await self._name(name, observation)
+        if detection.rejected:
+            return detection
+        return replace(detection, mask=await asyncio.to_thread(observation.cut_out))
+
+    @retry(retry=retry_if_exception_type(Overloaded), wait=wait_random_exponential(0.05, max=1.0))
+    async def identify_in_turn(self, name: str, data: bytes) -> Detection:
+        """Answer about a photograph of a batch, without a mask, waiting where others' fill the queues."""
+        return await self._name(name, await self._pipeline.run(self._observer, (data,)))
+
+    def failed(self, name: str, reason: RejectionReason) -> Detection:
+        """Answer about a photograph that no model has seen."""
+        detection = Detection.failed(name, reason, self.model_version)
+        self._scores.count(detection)
+        return detection
+
+    @retry(retry=retry_if_exception_type(Overloaded), wait=wait_random_exponential(0.05, max=1.0))
+    async def describe(self, data: bytes) -> NDArray[np.float32]:
+        """Return the vector of a photograph for the catalogue. Raises what `Pipeline.run()` does."""
+        return await self._pipeline.run(self._describer, (data,))
+
+    async def _name(self, name: str, observation: Observation) -> Detection:
+        matches = await self._nearest(observation.embedding)
+        detection = self._interpreter.identify(name, observation.sighting, matches or ())
+        if matches is None:  # nobody was asked
+            detection = replace(detection, new_individual_likely=False)
+        self._scores.record(detection)
+        return detection
+
+    async def _nearest(self, embedding: NDArray[np.float32] | None) -> list[Match] | None:
+        """Return what the catalogue has near a vector; None where it cannot be asked."""
+        if embedding is None or time.monotonic() < self._away_until:
+            return None
+        try:
+            async with asyncio.timeout(SEARCH_SECONDS):
+                return await self._catalogue.nearest(embedding)
+        except (StoreUnavailable, TimeoutError) as error:
+            self._away_until = time.monotonic() + AWAY_SECONDS
+            _log.warning("the catalogue does not answer", error=str(error))
+            return None

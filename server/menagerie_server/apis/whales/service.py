@@ -1,0 +1,239 @@
+"""menagerie.whales.v1: whether a photograph shows a whale, and which individual it is."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from google.api.httpbody_pb2 import HttpBody
+
+from menagerie.whales.v1 import whales_pb2 as pb
+from menagerie.whales.v1 import whales_pb2_grpc
+from menagerie_envoy.apis import WHALES
+from menagerie_inference.errors import ImageDamaged
+from menagerie_server.apis.whales import metrics
+from menagerie_server.apis.whales.batch import Batch, BatchUpload
+from menagerie_server.apis.whales.catalogue import StoredPhotograph
+from menagerie_server.apis.whales.converters import detection_message, individual_message
+from menagerie_server.apis.whales.errors import InvalidField
+from menagerie_server.apis.whales.photographs import FILES, PhotographsUpload, read_photograph
+from menagerie_server.errors import MissingField
+from menagerie_server.interceptors.calls import DEADLINE
+from menagerie_server.store.errors import StoreUnavailable
+from menagerie_server.uploads import UploadStream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+
+    from menagerie.type.v1.image_pb2 import Image
+    from menagerie_inference.domains.whales import Detection
+    from menagerie_server.apis.whales.catalogue import Catalogue
+    from menagerie_server.apis.whales.edge_statistics import EdgeStatistics
+    from menagerie_server.apis.whales.identifier import WhaleIdentifier
+    from menagerie_server.apis.whales.scores import Scores
+    from menagerie_server.interceptors import Context
+    from menagerie_server.readiness import Loading
+    from menagerie_server.store.objects import Objects
+
+FOLDER: Final = "whales"
+"""Where the object store keeps the photographs of the catalogue: a folder for each individual."""
+MODEL_VERSION_HEADER: Final = "x-model-version"
+TOTAL_COUNT_HEADER: Final = "x-total-count"
+MOST_CHARACTERS: Final = 200
+PAGE_SIZE: Final = 50
+MAX_PAGE_SIZE: Final = 1000
+
+_log = structlog.get_logger()
+
+
+class WhalesService(whales_pb2_grpc.WhalesServiceServicer):
+    """The whales API: its documented operations, and those of the catalogue."""
+
+    def __init__(
+        self,
+        identifier: Loading[WhaleIdentifier],
+        catalogue: Catalogue,
+        scores: Scores,
+        objects: Objects,
+        edge: EdgeStatistics | None,
+        *,
+        under_way: int,
+    ) -> None:
+        """Work on at most `under_way` images of one batch at a time."""
+        self._identifier = identifier
+        self._catalogue = catalogue
+        self._scores = scores
+        self._objects = objects
+        self._edge = edge
+        self._under_way = under_way
+
+    async def GetHealth(self, request: pb.GetHealthRequest, context: Context) -> pb.GetHealthResponse:
+        """Say where the models run."""
+        return pb.GetHealthResponse(status="ok", device=self._identifier.get().device)
+
+    async def GetMetrics(self, request: pb.GetMetricsRequest, context: Context) -> pb.GetMetricsResponse:
+        """Return the documented metrics."""
+        totals = await asyncio.to_thread(metrics.totals)
+        requests = await self._edge.requests() if self._edge is not None else None
+        text = metrics.exposition(requests or totals.calls, totals)
+        return pb.GetMetricsResponse(text=HttpBody(content_type=metrics.CONTENT_TYPE, data=text))
+
+    async def GetDriftStats(
+        self, request: pb.GetDriftStatsRequest, context: Context
+    ) -> pb.GetDriftStatsResponse:
+        """Sum up the scores of the latest predictions."""
+        stats = await self._scores.stats()
+        return pb.GetDriftStatsResponse(
+            n=stats.n,
+            alarms_total=stats.alarms_total,
+            score_mean=stats.score_mean,
+            score_std=stats.score_std,
+            probability_mean=stats.probability_mean,
+        )
+
+    async def PredictSingle(  # type: ignore[override]  # a response may be serialised already
+        self, request: pb.PredictSingleRequest, context: Context
+    ) -> pb.Detection | bytes:
+        """Identify the individual on one photograph."""
+        identifier = self._identifier.get()
+        photograph = await asyncio.to_thread(read_photograph, request)
+        try:
+            detection = await identifier.identify(
+                photograph.name, photograph.content, deadline=DEADLINE.get()
+            )
+        except ImageDamaged:
+            detection = identifier.failed(photograph.name, "corrupted_image")
+        await context.send_initial_metadata(((MODEL_VERSION_HEADER, detection.model_version),))
+        if detection.mask is None:
+            return detection_message(detection)
+        # A mask is as large as a photograph.
+        return await asyncio.to_thread(lambda: detection_message(detection).SerializeToString())
+
+    async def PredictBatch(
+        self, request: AsyncIterator[pb.PredictBatchRequest], context: Context
+    ) -> AsyncIterator[pb.Detection]:
+        """Identify the individual on each image of an archive, or of a stream of images."""
+        identifier = self._identifier.get()
+        with BatchUpload() as upload:
+            stream: UploadStream[pb.PredictBatchRequest] = UploadStream(
+                request, upload, max_bytes=WHALES.max_stream_bytes, in_thread=True
+            )
+            rows = self._rows(identifier, upload, aiter(stream), context)
+            async with aclosing(rows):
+                async for detection in rows:
+                    yield detection_message(detection)
+
+    async def _rows(
+        self,
+        identifier: WhaleIdentifier,
+        upload: BatchUpload,
+        arriving: AsyncIterator[None],
+        context: Context,
+    ) -> AsyncGenerator[Detection, None]:
+        batch, version = Batch(identifier, limit=self._under_way), identifier.model_version
+        await anext(arriving, None)
+        if upload.takes_images:
+            await context.send_initial_metadata(((MODEL_VERSION_HEADER, version),))
+            async with aclosing(batch.of_images(_images(upload, arriving))) as rows:
+                async for row in rows:
+                    yield row
+            return
+        async for _ in arriving:
+            pass
+        archive = await asyncio.to_thread(upload.open_archive)
+        total = (TOTAL_COUNT_HEADER, str(len(archive)))
+        await context.send_initial_metadata((total, (MODEL_VERSION_HEADER, version)))
+        async with aclosing(batch.of_archive(archive)) as rows:
+            async for row in rows:
+                yield row
+
+    async def CreateIndividual(self, request: pb.CreateIndividualRequest, context: Context) -> pb.Individual:
+        """Add an individual to the catalogue."""
+        if not request.name:
+            raise MissingField("name")
+        for field, text in (("name", request.name), ("species", request.species)):
+            _check_text(field, text)
+        return individual_message(await self._catalogue.create(request.name, request.species))
+
+    async def ListIndividuals(
+        self, request: pb.ListIndividualsRequest, context: Context
+    ) -> pb.ListIndividualsResponse:
+        """Return a page of the catalogue."""
+        if request.page_size < 0:
+            raise InvalidField("page_size is below 0.")
+        size = min(request.page_size or PAGE_SIZE, MAX_PAGE_SIZE)
+        found, token = await self._catalogue.page(request.page_token, size)
+        return pb.ListIndividualsResponse(
+            individuals=[individual_message(one) for one in found], next_page_token=token
+        )
+
+    async def GetIndividual(self, request: pb.GetIndividualRequest, context: Context) -> pb.Individual:
+        """Find an individual."""
+        return individual_message(await self._catalogue.get(request.individual_id))
+
+    async def DeleteIndividual(
+        self, request: pb.DeleteIndividualRequest, context: Context
+    ) -> pb.DeleteIndividualResponse:
+        """Remove an individual, and its photographs."""
+        await self._catalogue.delete(request.individual_id)
+        try:
+            await self._objects.delete_folder(f"{FOLDER}/{request.individual_id}")
+        except StoreUnavailable as error:
+            # The individual is gone, and that is what the caller asked for.
+            _log.warning("photographs of a removed individual are left", error=str(error))
+        return pb.DeleteIndividualResponse()
+
+    async def AddPhotos(self, request: AsyncIterator[pb.AddPhotosRequest], context: Context) -> pb.Individual:
+        """Add photographs to an individual: all of them, or none."""
+        identifier = self._identifier.get()
+        first = await anext(request, pb.AddPhotosRequest())
+        individual = await self._catalogue.get(first.individual_id)
+        with PhotographsUpload() as upload:
+            await UploadStream[pb.AddPhotosRequest](
+                _with_first(first, request), upload, max_bytes=WHALES.max_stream_bytes, in_thread=True
+            ).read()
+            if not upload.extents:
+                raise MissingField(FILES)
+            await self._enrol(identifier, individual.individual_id, upload)
+        return individual_message(await self._catalogue.get(individual.individual_id))
+
+    async def _enrol(
+        self, identifier: WhaleIdentifier, individual_id: str, upload: PhotographsUpload
+    ) -> None:
+        stored: list[StoredPhotograph] = []
+        try:
+            for extent in upload.extents:
+                data = await asyncio.to_thread(upload.read, extent)
+                embedding = await identifier.describe(data)
+                name = f"{FOLDER}/{individual_id}/{secrets.token_hex(8)}"
+                stored.append(StoredPhotograph(name, embedding))
+                await self._objects.put(name, data)
+            await self._catalogue.add_photographs(individual_id, stored)
+        except BaseException:
+            for photograph in stored:
+                await self._objects.delete(photograph.object_name)
+            raise
+
+
+async def _images(upload: BatchUpload, arriving: AsyncIterator[None]) -> AsyncIterator[Image]:
+    while upload.images:
+        yield upload.images.pop()
+        await anext(arriving, None)
+
+
+async def _with_first(
+    first: pb.AddPhotosRequest, others: AsyncIterator[pb.AddPhotosRequest]
+) -> AsyncIterator[pb.AddPhotosRequest]:
+    yield first
+    async for request in others:
+        yield request
+
+
+def _check_text(field: str, text: str) -> None:
+    if len(text) > MOST_CHARACTERS:
+        raise InvalidField(f"{field} has over {MOST_CHARACTERS} characters.")
+    if "\0" in text:
+        raise InvalidField(f"{field} has a character that no text has.")

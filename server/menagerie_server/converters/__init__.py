@@ -1,1 +1,0 @@
-"""Between the domains' results and the messages of the protos, one file an API."""

@@ -1,0 +1,119 @@
+"""Shutdown: the signals that ask for it, the time it may take, and the draining of Envoy."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+import httpx
+import structlog
+
+from menagerie_server.supervisor.readiness import poll_until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+POLL_SECONDS = 0.05
+ADMIN_SECONDS = 2.0
+ACTIVE_REQUESTS = "downstream_rq_active"
+ADMIN_PREFIX = "http.admin."
+"""Envoy also counts the request that asks for the count."""
+
+log = structlog.get_logger()
+
+
+class ShutdownTimeout:
+    """The time that each step of a shutdown may take; `expire` ends it early."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._expired = False
+        self._running: set[asyncio.Timeout] = set()
+
+    @asynccontextmanager
+    async def limit(self) -> AsyncIterator[None]:
+        """Limit the time of the block; after `expire` it may not wait at all.
+
+        Raises:
+            TimeoutError: the block took too long and was cancelled.
+        """
+        async with asyncio.timeout(0 if self._expired else self._seconds) as timeout:
+            self._running.add(timeout)
+            try:
+                yield
+            finally:
+                self._running.discard(timeout)
+
+    def expire(self) -> None:
+        """End the blocks that are running, and every later one as soon as it waits."""
+        self._expired = True
+        for timeout in self._running:
+            timeout.reschedule(asyncio.get_running_loop().time())
+
+
+class StopSignals:
+    """Turns signals into a request to stop: the first asks for a graceful stop, the next expires its timeout.
+
+    Args:
+        ready: set once the server has been ready. Before that, the first signal cancels the task that
+            installed the handlers: no request has been accepted yet that would have to finish.
+        timeout: the timeout of the graceful stop.
+    """
+
+    def __init__(self, *, ready: asyncio.Event, shutdown: ShutdownTimeout) -> None:
+        self.received = asyncio.Event()
+        self._ready = ready
+        self._shutdown = shutdown
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Handle the signals during the block."""
+        loop = asyncio.get_running_loop()
+        receive = partial(self._receive, asyncio.current_task())
+        for number in SIGNALS:
+            loop.add_signal_handler(number, receive)
+        try:
+            yield
+        finally:
+            for number in SIGNALS:
+                loop.remove_signal_handler(number)
+
+    def _receive(self, task: asyncio.Task[None] | None) -> None:
+        if self.received.is_set():
+            self._shutdown.expire()
+        elif task is not None and not self._ready.is_set():
+            task.cancel()
+        self.received.set()
+
+
+async def drain(admin_socket: Path, shutdown: ShutdownTimeout, *, limit_seconds: float) -> None:
+    """Drain Envoy; return once no request or stream is active, or the time is over.
+
+    Args:
+        admin_socket: the Unix socket of Envoy's admin interface.
+    """
+    transport = httpx.AsyncHTTPTransport(uds=str(admin_socket))
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://envoy", timeout=ADMIN_SECONDS
+    ) as admin:
+        try:
+            async with shutdown.limit(), asyncio.timeout(limit_seconds):
+                await admin.post("/healthcheck/fail")
+                await admin.post("/drain_listeners?graceful")
+                await poll_until(partial(_is_idle, admin), pause_seconds=POLL_SECONDS)
+        except TimeoutError:
+            log.warning("drain ended with requests still active")
+        except httpx.TransportError as error:
+            log.warning("envoy could not be drained", error=str(error))
+
+
+async def _is_idle(admin: httpx.AsyncClient) -> bool:
+    response = await admin.get("/stats", params={"filter": rf"\.{ACTIVE_REQUESTS}$"})
+    lines = (line for line in response.text.splitlines() if not line.startswith(ADMIN_PREFIX))
+    return all(int(line.rpartition(":")[2]) == 0 for line in lines)
