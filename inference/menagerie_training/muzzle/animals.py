@@ -34,7 +34,7 @@ class Animal:
     """How far the skin stands out, 0 in the grooves to 1 on the beads."""
 
     pigment: Field
-    """How dark the skin is against the animal's mean, about -1 to 1."""
+    """How dark the skin is against the animal's mean, as the logarithm of how much light it swallows."""
 
     skin: Colour
     """Of the muzzle, linear red, green and blue, 0 to 1."""
@@ -58,14 +58,14 @@ def grow(seed: int) -> Animal:
     skin = _skin_colour(random)
     return Animal(
         height=_beads(random),
-        pigment=smooth_noise(random, SIDE, random.integers(3, 7)) + 0.6 * smooth_noise(random, SIDE, 14),
+        pigment=_pigment(random),
         skin=skin,
         coat=_coat_colour(random),
         nostril=(
-            random.uniform(0.46, 0.66),
-            random.uniform(-0.25, 0.05),
-            random.uniform(0.12, 0.19),
-            random.uniform(0.22, 0.36),
+            random.uniform(0.42, 0.7),
+            random.uniform(-0.3, 0.1),
+            random.uniform(0.11, 0.2),
+            random.uniform(0.2, 0.38),
         ),
         waist=random.uniform(0.34, 0.5),
         groove=random.uniform(0.0, 0.8),
@@ -88,9 +88,18 @@ def _cubic(places: Field, knots: int) -> Field:
     return np.where(distance < 1, near, far).astype(np.float32)
 
 
+def _pigment(random: np.random.Generator) -> Field:
+    """Draw clouds of pigment, which on some animals are patches with an edge, and freckles."""
+    clouds = smooth_noise(random, SIDE, int(random.integers(3, 7)))
+    patches = np.tanh(clouds * random.uniform(1, 5))
+    freckles = np.clip(smooth_noise(random, SIDE, int(random.integers(12, 22))) - 0.5, 0, 1)
+    strength, spotted = random.uniform(0.2, 0.8), random.choice((0.0, 1.0, 2.0))
+    return np.asarray(strength * patches + spotted * freckles, np.float32)
+
+
 def _beads(random: np.random.Generator) -> Field:
     """Give the height of beads with grooves between them."""
-    cells = random.uniform(11, 25)
+    cells = random.uniform(10, 21)
     axis = np.linspace(-1, 1, SIDE, dtype=np.float32)
     across, down = np.meshgrid(axis, axis)
     bend = random.uniform(-0.5, 0.5)

@@ -15,12 +15,13 @@ from menagerie_training.muzzle.exposure import Exposure
 from menagerie_training.muzzle.rendering import photograph
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     Photos = NDArray[np.uint8]
+    Draw = Callable[[Exposure, int], Photos]
 
 _CHUNK: Final = 100
 
@@ -32,6 +33,9 @@ class Pictures:
     animals: Photos
     """(animals, photographs, height, width, 3); animals may have their photographs more than once."""
 
+    far: Photos
+    """(n, height, width, 3): animals from farther away, who they are need not be told."""
+
     others: Photos
     """(n, height, width, 3)."""
 
@@ -39,6 +43,11 @@ class Pictures:
 def draw_animals(seeds: Sequence[int], views: int, scenes: Sequence[Path], processes: int) -> Photos:
     """Draw `views` photographs of the animal of each seed, before pieces of the scenes."""
     return _in_processes(partial(_animal, views=views), seeds, scenes, processes)
+
+
+def draw_far(seeds: Sequence[int], scenes: Sequence[Path], processes: int) -> Photos:
+    """Draw the animal of each seed once, from farther away than for a muzzle that fills the picture."""
+    return _in_processes(_far, seeds, scenes, processes)
 
 
 def draw_others(seeds: Sequence[int], scenes: Sequence[Path], processes: int) -> Photos:
@@ -52,16 +61,21 @@ def _animal(exposure: Exposure, seed: int, *, views: int) -> Photos:
     return np.stack([photograph(animal, random, exposure.scene(random)) for _ in range(views)])
 
 
+def _far(exposure: Exposure, seed: int) -> Photos:
+    random = np.random.default_rng((seed, 0xFA))
+    return photograph(grow(seed), random, exposure.scene(random), distance=random.uniform(1.15, 1.7))
+
+
 def _other(exposure: Exposure, seed: int) -> Photos:
     return exposure.picture(np.random.default_rng((seed, 0x0F)))
 
 
-def _in_processes(draw: partial[Photos] | object, seeds: Sequence[int], scenes: Sequence[Path], processes: int) -> Photos:
+def _in_processes(draw: Draw, seeds: Sequence[int], scenes: Sequence[Path], processes: int) -> Photos:
     chunks = [list(seeds[start : start + _CHUNK]) for start in range(0, len(seeds), _CHUNK)]
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         return np.concatenate(list(pool.map(partial(_chunk, draw, list(scenes)), chunks)))
 
 
-def _chunk(draw: object, scenes: list[Path], seeds: list[int]) -> Photos:
+def _chunk(draw: Draw, scenes: list[Path], seeds: list[int]) -> Photos:
     exposure = Exposure(scenes)
-    return np.stack([draw(exposure, seed) for seed in seeds])  # type: ignore[operator]
+    return np.stack([draw(exposure, seed) for seed in seeds])

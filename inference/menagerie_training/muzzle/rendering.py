@@ -43,9 +43,14 @@ class Light(NamedTuple):
     gloss: float
 
 
-def photograph(animal: Animal, random: np.random.Generator, scene: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Draw one photograph (SIZE, SIZE, 3) of the muzzle; `scene` (any, any, 3) is seen behind the head."""
-    view = _look(random)
+def photograph(
+    animal: Animal, random: np.random.Generator, scene: NDArray[np.uint8], *, distance: float = 1.0
+) -> NDArray[np.uint8]:
+    """Draw one photograph (SIZE, SIZE, 3) of the muzzle, which fills it at the distance 1.
+
+    `scene` (any, any, 3) is seen behind the head.
+    """
+    view = _look(random, distance)
     light = Light(random.normal(0, 0.7), random.normal(-0.6, 0.6), random.gamma(1.2, 0.5))
     picture = _skin(animal, view, light, random)
     picture = _hair(animal, view, random, picture)
@@ -63,7 +68,7 @@ def develop(picture: Picture, random: np.random.Generator) -> NDArray[np.uint8]:
     sigma = abs(random.normal(0, 0.02))
     values = values + random.normal(0, 1, values.shape).astype(np.float32) * sigma
     image = Image.fromarray((np.clip(values, 0, 1) * 255).astype(np.uint8))
-    coarse = SIZE if random.random() < 0.6 else int(random.integers(40, SIZE))  # far away, or out of focus
+    coarse = SIZE if random.random() < 0.6 else int(random.integers(48, SIZE))  # far away, or out of focus
     image = image.resize((coarse, coarse), Image.Resampling.BOX).resize((SIZE, SIZE), Image.Resampling.BILINEAR)
     if random.random() < 0.7:
         packed = io.BytesIO()
@@ -72,18 +77,18 @@ def develop(picture: Picture, random: np.random.Generator) -> NDArray[np.uint8]:
     return np.asarray(image.convert("RGB"))
 
 
-def _look(random: np.random.Generator) -> View:
+def _look(random: np.random.Generator, distance: float) -> View:
     """Turn, shift, scale and bend; a crop is never exact, and an animal seldom looks straight ahead."""
     column, row = np.meshgrid(_AXIS, _AXIS)
-    angle, scale = random.normal(0, 0.14), np.exp(random.normal(0.0, 0.13))
-    wide, high = scale * np.exp(random.normal(0, 0.08)), scale * np.exp(random.normal(0, 0.08))
-    depth = 1 + random.normal(0, 0.13) * column + random.normal(0, 0.1) * row
+    angle, scale = random.normal(0, 0.11), distance * np.exp(random.normal(0.03, 0.1))
+    wide, high = scale * np.exp(random.normal(0, 0.06)), scale * np.exp(random.normal(0, 0.06))
+    depth = 1 + random.normal(0, 0.1) * column + random.normal(0, 0.08) * row
     x = (column * np.cos(angle) - row * np.sin(angle)) / depth * wide
     y = (column * np.sin(angle) + row * np.cos(angle)) / depth * high
-    turn = random.normal(0, 0.14)
-    x = x + turn * x**2 + random.normal(0, 0.07)
-    y = y + random.normal(0, 0.07)
-    bent = 0.035
+    turn = random.normal(0, 0.1)
+    x = x + turn * x**2 + random.normal(0, 0.06)
+    y = y + random.normal(0, 0.06)
+    bent = 0.025
     return View(
         (x + bent * smooth_noise(random, _DRAWN, 3)).astype(np.float32),
         (y + bent * smooth_noise(random, _DRAWN, 3)).astype(np.float32),
@@ -103,11 +108,11 @@ def _sample(field: Field, view: View) -> Field:
 
 
 def _skin(animal: Animal, view: View, light: Light, random: np.random.Generator) -> Picture:
-    height = _sample(animal.height, view) * random.uniform(0.25, 1.2)
+    height = _sample(animal.height, view) * random.uniform(0.35, 1.2)
     height = height - animal.groove * 1.2 * np.exp(-((view.across / 0.035) ** 2)) * (view.down > -0.1)
     slope_down, slope_across = np.gradient(height)
     facing = np.clip(1 + 2.2 * (light.across * slope_across + light.down * slope_down), 0.2, 2.2)
-    albedo = animal.skin * (1 - 0.45 * np.clip(_sample(animal.pigment, view), -1, 1))[..., np.newaxis]
+    albedo = animal.skin * np.exp(-_sample(animal.pigment, view))[..., np.newaxis]
     ambient = 0.6 + 0.4 * height
     shine = light.gloss * 0.5 * np.clip(facing - 1.15, 0, 1) ** 1.5
     wet = _blob(view, random.uniform(-0.3, 0.3), random.uniform(-0.7, 0.1), random.uniform(0.25, 0.6))

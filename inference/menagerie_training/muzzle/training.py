@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from menagerie_training.muzzle.network import Embedder
     from menagerie_training.muzzle.pictures import Photos, Pictures
 
-_SHARPNESS: Final = 14.0
-_MARGIN: Final = 0.15
+_SHARPNESS: Final = 10.0
+_MARGIN: Final = 0.1
 """By how much the cosine to an animal must exceed that to the others."""
 
 _NEVER: Final = 1e9
@@ -34,10 +34,13 @@ class Plan:
     """How long to train, and on how much at once."""
 
     steps: int = 900
-    animals: int = 44
+    animals: int = 42
     """In a batch; two photographs each."""
 
-    others: int = 40
+    far: int = 12
+    """Photographs of animals from farther away."""
+
+    others: int = 36
     """Pictures without a muzzle in a batch."""
 
     rate: float = 2e-3
@@ -66,14 +69,14 @@ def _step(embedder: Embedder, plan: Plan) -> Callable[..., tuple[Any, Any]]:
     )
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=_DECAY, global_clipnorm=5.0)
     learner, variables = embedder.learner, embedder.learner.trainable_variables
-    known = 2 * plan.animals
+    known, muzzles = 2 * plan.animals, 2 * plan.animals + plan.far
 
     @tf.function
     def step(photos: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             codes, logits = learner(photos, training=True)
             of_animals = _pair_loss(codes[:known])
-            truth = tf.cast(tf.range(tf.shape(photos)[0]) < known, tf.float32)[:, tf.newaxis]
+            truth = tf.cast(tf.range(tf.shape(photos)[0]) < muzzles, tf.float32)[:, tf.newaxis]
             of_gate = _muzzle_or_not(truth, logits)
             loss = of_animals + _GATE_WEIGHT * of_gate
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
@@ -92,12 +95,13 @@ def _pair_loss(codes: tf.Tensor) -> tf.Tensor:
 
 
 def _batches(pictures: Pictures, plan: Plan, seed: int) -> Iterator[Photos]:
-    """Give two photographs of each of some animals, then pictures without a muzzle, without end."""
+    """Give two photographs of each of some animals, some from far away, then pictures without a muzzle, without end."""
     random = np.random.default_rng((seed, 0xBA))
     animals, views = pictures.animals.shape[:2]
     for _ in range(plan.steps):
         who = random.choice(animals, plan.animals, replace=False)
         first = random.integers(views, size=plan.animals)
         second = (first + random.integers(1, views, size=plan.animals)) % views
+        far = pictures.far[random.choice(len(pictures.far), plan.far, replace=False)]
         others = pictures.others[random.choice(len(pictures.others), plan.others, replace=False)]
-        yield np.concatenate([pictures.animals[who, first], pictures.animals[who, second], others])
+        yield np.concatenate([pictures.animals[who, first], pictures.animals[who, second], far, others])
