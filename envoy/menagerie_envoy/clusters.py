@@ -21,6 +21,8 @@ CONNECT_SECONDS = 1.0
 HEALTH_INTERVAL_SECONDS = 1.0
 AWAITED_INTERVAL_SECONDS = 0.25
 """How often a worker is looked for that starts, or starts again."""
+IDLE_INTERVAL_SECONDS = 2.0
+"""How often a worker that answers is asked for an API that nobody calls: each API asks for itself."""
 HEALTH_TIMEOUT_SECONDS = 2.0
 """Loading a model can hold Python's global lock: a worker is down only after three such checks in a row."""
 FAILED_CHECKS = 3
@@ -39,6 +41,7 @@ def worker_cluster(api: Api, edge: Edge) -> Json:
                 "timeout": seconds(HEALTH_TIMEOUT_SECONDS),
                 "interval": seconds(HEALTH_INTERVAL_SECONDS),
                 "no_traffic_interval": seconds(AWAITED_INTERVAL_SECONDS),
+                "no_traffic_healthy_interval": seconds(IDLE_INTERVAL_SECONDS),
                 "unhealthy_interval": seconds(AWAITED_INTERVAL_SECONDS),
                 "unhealthy_threshold": FAILED_CHECKS,
                 "healthy_threshold": 1,

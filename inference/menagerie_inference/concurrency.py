@@ -17,7 +17,7 @@ class _End:
     """Takes the place of an item when there is none any more."""
 
 
-async def map_unordered(
+def map_unordered(
     items: AsyncIterator[Item], work: Callable[[Item], Awaitable[Result]], *, limit: int
 ) -> AsyncGenerator[Result, None]:
     """Give the results of working on each item, in the order in which they become ready.
@@ -25,50 +25,33 @@ async def map_unordered(
     At most `limit` items are read and not yet given back, so that neither a fast sender nor a slow reader
     costs memory. Leaving the iterator cancels the work that runs; so does an item's error, which is raised.
     """
-    source = aiter(items)
-    reading: asyncio.Task[Item | _End] | None = asyncio.create_task(_read(source))
-    working: set[asyncio.Task[Result]] = set()
-    try:
-        while reading or working:
-            awaited: set[asyncio.Task[Any]] = {*working}
-            if reading is not None and len(working) < limit:
-                awaited.add(reading)
-            done, _ = await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
-            for finished in working & done:
-                working.discard(finished)
-                yield await finished
-            if reading is not None and reading in done:
-                item = await reading
-                reading = None
-                if not isinstance(item, _End):
-                    reading = asyncio.create_task(_read(source))
-                    working.add(asyncio.create_task(_do(work, item)))
-    finally:
-        left = [task for task in (reading, *working) if task is not None]
-        for task in left:
-            task.cancel()
-        # Seen, so that asyncio does not report the error of one that failed beside the one that is raised.
-        await asyncio.gather(*left, return_exceptions=True)
+    return _map(items, work, limit=limit, ordered=False)
 
 
-async def in_order(
+def in_order(
     items: AsyncIterator[Item], work: Callable[[Item], Awaitable[Result]], *, limit: int
 ) -> AsyncGenerator[Result, None]:
-    """Give the results of working on each item, in the order of the items, each as soon as it can be.
+    """Give the results as `map_unordered()`, but in the order of the items, each as soon as it can be."""
+    return _map(items, work, limit=limit, ordered=True)
 
-    At most `limit` items are worked on or wait behind one that is. Otherwise as `as_ready()`.
-    """
+
+async def _map(
+    items: AsyncIterator[Item], work: Callable[[Item], Awaitable[Result]], *, limit: int, ordered: bool
+) -> AsyncGenerator[Result, None]:
     source = aiter(items)
     reading: asyncio.Task[Item | _End] | None = asyncio.create_task(_read(source))
-    working: deque[asyncio.Task[Result]] = deque()
+    working: list[asyncio.Task[Result]] = []
     try:
         while reading or working:
-            awaited: set[asyncio.Task[Any]] = {working[0]} if working else set()
+            next_ones = working[:1] if ordered else working.copy()
+            awaited: set[asyncio.Task[Any]] = {*next_ones}
             if reading is not None and len(working) < limit:
                 awaited.add(reading)
             done, _ = await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
-            if working and working[0] in done:
-                yield await working.popleft()
+            for finished in next_ones:
+                if finished in done:
+                    working.remove(finished)
+                    yield await finished
             if reading is not None and reading in done:
                 item = await reading
                 reading = None
@@ -79,6 +62,7 @@ async def in_order(
         left = [task for task in (reading, *working) if task is not None]
         for task in left:
             task.cancel()
+        # Seen, so that asyncio does not report the error of one that failed beside the one that is raised.
         await asyncio.gather(*left, return_exceptions=True)
 
 

@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(300)  # compilers take their time on a busy machine
 
 EXAMPLES = Path(__file__).parent.parent.parent / "clients" / "examples"
-TOOLS = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-"""The environment of a build: buf stands beside this Python."""
+HERE = str(Path(sys.executable).parent)
+TOOLS = {
+    **os.environ,
+    "PATH": os.pathsep.join(one for one in os.environ["PATH"].split(os.pathsep) if one != HERE),
+}
+"""The environment of a user's build: without the tools of this project's own, such as buf."""
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def test_native_grpc_passes(channel: grpc.Channel) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         stub.UploadFile(pb.UploadFileRequest())
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert caught.value.details() == "Field required: file"
+    assert caught.value.details() == "Field required: image"
 
 
 def test_health_passes(channel: grpc.Channel) -> None:

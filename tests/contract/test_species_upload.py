@@ -132,6 +132,32 @@ def test_keeps_names_as_they_are(species: httpx.Client, name: str) -> None:
     assert response.json()["filename"] == name
 
 
+@pytest.mark.parametrize(
+    ("content_type", "boundary", "disposition", "filename"),
+    [
+        ("multipart/form-data; boundary====17327===", "===17327===", b'name="file"; filename="a"', "a"),
+        ("multipart/form-data;\tboundary=a/b:c?(d),e", "a/b:c?(d),e", b'name="file"; filename="a"', "a"),
+        ("Multipart/Form-Data;boundary=b", "b", 'name="file"; filename="Fü.jpg"'.encode("latin-1"), "Fü.jpg"),
+        ("multipart/form-data; boundary=b", "b", b"name=\"file\"; filename*=UTF-8''%D0%BB.jpg", "л.jpg"),
+        ("multipart/form-data; boundary=b", "b", b"name=file; filename=my photo.jpg", "my photo.jpg"),
+    ],
+    ids=["equals signs", "RFC 2046", "latin-1", "filename*", "unquoted"],
+)
+def test_forms_are_taken_as_clients_send_them(
+    species: httpx.Client, content_type: str, boundary: str, disposition: bytes, filename: str
+) -> None:
+    edge = f"--{boundary}".encode()
+    texts = b"".join(
+        edge + b'\r\nContent-Disposition: form-data; name="f%d"\r\n\r\nx\r\n' % number for number in range(70)
+    )
+    file = (
+        edge + b"\r\nContent-Disposition: form-data; " + disposition + b"\r\nContent-Type: image/jpeg\r\n\r\n"
+    )
+    body = texts + file + images.jpeg() + b"\r\n" + edge + b"--\r\n"
+    response = species.post("/uploadfile/", content=body, headers={"content-type": content_type})
+    assert (response.status_code, response.json()["filename"]) == (200, filename)
+
+
 def test_the_path_is_answered_without_its_slash(species: httpx.Client) -> None:
     response = species.post("/uploadfile", files={"file": ("a.jpg", images.jpeg(), "image/jpeg")})
     assert response.status_code == 200

@@ -27,7 +27,7 @@ def draw_examples(bleached: NDArray[np.bool_], *, telling: float, random: np.ran
     return Examples(
         statistics=np.concatenate([corals, corals, others]),
         targets=np.concatenate([coral, coral, other]),
-        importance=np.concatenate([np.ones((2 * count, 2)), np.tile([0.0, 1.0], (count, 1))]),
+        sample_weights=np.concatenate([np.ones((2 * count, 2)), np.tile([0.0, 1.0], (count, 1))]),
         whole=np.ones(3 * count, np.bool_),
         photos=np.concatenate([np.arange(count), np.arange(count), count + np.arange(count)]),
         blocks=np.zeros(9, np.int64),

@@ -166,6 +166,16 @@ def echoes_the_key(handler: _Handler) -> None:
     handler.reply(400, json.dumps({"error": error}).encode())
 
 
+def thinks_aloud(handler: _Handler) -> None:
+    """Answer in two parts after a thought, as a model that thinks does."""
+    parts: list[dict[str, Any]] = [
+        {"text": "hm", "thought": True},
+        {"text": '{"label": '},
+        {"text": '"deer"}'},
+    ]
+    handler.reply(200, json.dumps(_generated(parts)).encode())
+
+
 refuses_the_key = fails(400, "API_KEY_INVALID")
 overloads = fails(503, "UNAVAILABLE")
 limits = fails(429, "RESOURCE_EXHAUSTED")
@@ -179,6 +189,11 @@ def sends_no_json(handler: _Handler) -> None:
 def sends_another_shape(handler: _Handler) -> None:
     """Answer with JSON that no version of the API sends."""
     handler.reply(200, b'{"candidates": "many"}')
+
+
+def sends_nothing(handler: _Handler) -> None:
+    """Answer with JSON that says neither what was found nor why nothing was."""
+    handler.reply(200, b"{}")
 
 
 def cuts_off(handler: _Handler) -> None:
@@ -206,7 +221,7 @@ def stalls(handler: _Handler) -> None:
     handler.close_connection = True
 
 
-def _generated(parts: list[dict[str, str]]) -> dict[str, Any]:
+def _generated(parts: list[dict[str, Any]]) -> dict[str, Any]:
     candidate = {"content": {"role": "model", "parts": parts}, "finishReason": "STOP", "index": 0}
     return {"candidates": [candidate], "modelVersion": MODEL_VERSION}
 

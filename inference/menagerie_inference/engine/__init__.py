@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -51,6 +49,3 @@ class Engine(Protocol):
 
     async def load(self, manifest: Manifest) -> Model:
         """Load a model; several may load at once. Raises `ManifestError` and `ModelUnavailable`."""
-
-    def readiness(self) -> Mapping[str, bool]:
-        """Tell of each role whose model was asked for whether it can answer."""

@@ -14,7 +14,7 @@ from menagerie_inference.batching import Batcher, BatchPolicy, BatchReport, join
 from menagerie_inference.errors import ModelUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     import numpy as np
     from numpy.typing import NDArray
@@ -92,7 +92,6 @@ class LocalEngine:
         self._policy = policy
         self._cores = cores or len(os.sched_getaffinity(0))
         self._observe = observe
-        self._readiness: dict[str, bool] = {}
         self._stack = AsyncExitStack()
         self._open = False
 
@@ -104,27 +103,19 @@ class LocalEngine:
 
     async def __aexit__(self, *_: object) -> None:
         self._open = False
-        self._readiness.clear()
         await self._stack.aclose()
-
-    def readiness(self) -> Mapping[str, bool]:
-        """Tell of each role whose model was asked for whether it can answer."""
-        return dict(self._readiness)
 
     async def load(self, manifest: Manifest) -> LocalModel:
         """Load a model in a thread; several may load at once.
 
         Raises `ManifestError` as `load_backend()` does, and `ModelUnavailable` if the engine is closed.
         """
-        self._readiness.setdefault(manifest.role, False)
         # A thread for each run: two runs side by side beat one run on two cores.
         backend = await asyncio.to_thread(load_backend, manifest, threads=1)
         if not self._open:
             backend.close()
             raise ModelUnavailable(f"{manifest.identity}: the engine is closed")
-        model = await self._serve(manifest, backend)
-        self._readiness[manifest.role] = True
-        return model
+        return await self._serve(manifest, backend)
 
     async def _serve(self, manifest: Manifest, backend: Backend) -> LocalModel:
         self._stack.callback(backend.close)

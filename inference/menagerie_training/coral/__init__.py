@@ -1,1 +1,1 @@
-"""What made the embedded coral model: `python -m menagerie_training.coral`."""
+"""The recipe of the embedded coral model: `python -m menagerie_training.coral`."""

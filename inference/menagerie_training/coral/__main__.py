@@ -4,10 +4,10 @@
     pip install '.[server,onnx,training]'
     python -m menagerie_training.coral --photos CORALS --others tests/photos
 
-CORALS holds labelled photographs, of which those that are held out are left alone; `read_corals()` says how.
-OTHERS holds photographs that show no reef. Model and manifest are written into the package, or the folder
-`--into`. What is printed was measured by cross-validation; `menagerie_training.evaluation.coral` measures
-the model on the photographs that are held out.
+CORALS holds labelled photographs; `read_corals()` says how. The test split is left alone. OTHERS holds
+photographs that show no reef. Model and manifest are written into the package, or into the folder `--into`.
+The printed figures are cross-validated; `menagerie_training.evaluation.coral` measures the model on the test
+split.
 """
 
 from __future__ import annotations
@@ -21,21 +21,24 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from menagerie_inference.image import InputSpec
-from menagerie_training.coral.attach import STATISTICS, TUNED, attach
-from menagerie_training.coral.blend import Blend
-from menagerie_training.coral.calibration import calibrate
-from menagerie_training.coral.cross_validation import cross_validated
+from menagerie_training import EMBEDDED_MODELS
+from menagerie_training.coral.calibration import Blend, calibrate, cross_validate
 from menagerie_training.coral.examples import BLEACHED, read_examples
-from menagerie_training.coral.machine_branch import fit_examples, learnt_by_machine
-from menagerie_training.coral.manifest import MODEL, Provenance, write_manifest
-from menagerie_training.coral.network import SIZE, StatisticsNetwork
-from menagerie_training.coral.statistics_model import StatisticsModel
-from menagerie_training.coral.tuned_branch import FineTuning
-from menagerie_training.coral.tuned_network import CoralNetwork
+from menagerie_training.coral.export import (
+    MODEL,
+    STATISTICS,
+    TUNED,
+    ExportedStatistics,
+    Provenance,
+    attach,
+    write_manifest,
+)
+from menagerie_training.coral.fine_tuning import FineTuning
+from menagerie_training.coral.kernel_classifier import fit_to_examples, train_kernel_classifier
+from menagerie_training.coral.networks import FEATURE_BLOCKS, SIZE, CoralNetwork, StatisticsNetwork
 from menagerie_training.coral.views import views_of
-from menagerie_training.evaluation.coral_labels import read_corals, read_others, to_learn_from
-from menagerie_training.int8_export import export
-from menagerie_training.species.classifier_weights import compress
+from menagerie_training.evaluation.coral_labels import read_corals, read_others, training_corals
+from menagerie_training.int8_export import compress, export
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,18 +47,17 @@ if TYPE_CHECKING:
 
     from menagerie_training.coral.calibration import Calibration
     from menagerie_training.coral.examples import Examples
-    from menagerie_training.coral.machine import Machine
-    from menagerie_training.coral.tuned_network import TunedNetwork
+    from menagerie_training.coral.kernel_classifier import KernelClassifier
+    from menagerie_training.coral.networks import FineTunedNetwork
     from menagerie_training.evaluation.coral_labels import Coral
 
-MODELS: Final = Path(__file__).parents[2] / "models" / "coral"
 SPEC: Final = InputSpec(SIZE, SIZE, "squash")
 
-RANGES_FROM: Final = 100
-"""How many photographs the int8 ranges are taken from."""
+CALIBRATION_IMAGES: Final = 100
+"""The number of photographs that the int8 ranges are taken from."""
 
 COMPRESSED: Final = 2
-"""How many float tensors are stored as int8: the machine's matrix, and the first layer of the head."""
+"""The number of float tensors stored as int8: the classifier's projection, and the head's first layer."""
 
 
 def main() -> None:
@@ -66,53 +68,55 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, required=True, help="photographs of corals, labelled")
     parser.add_argument("--others", type=Path, required=True, help="photographs that show no reef")
     parser.add_argument("--data", default=Provenance.data, help="where CORALS are from, for the manifest")
-    parser.add_argument("--imagery", default=Provenance.imagery, help="which images they stand for")
-    parser.add_argument("--into", type=Path, default=MODELS, help="the folder to write")
+    parser.add_argument("--imagery", default=Provenance.imagery, help="the imagery that they represent")
+    parser.add_argument("--into", type=Path, default=EMBEDDED_MODELS / "coral", help="the folder to write")
     arguments = parser.parse_args()
-    corals = to_learn_from(read_corals(arguments.photos))
+    corals = training_corals(read_corals(arguments.photos))
     others = read_others(arguments.others)
     provenance = Provenance(arguments.data, arguments.imagery)
     sys.stdout.write(make(corals, others, arguments.into, provenance))
 
 
 def make(corals: Sequence[Coral], others: Sequence[Path], folder: Path, provenance: Provenance) -> str:
-    """Write a model that was trained on photographs, and return what cross-validation says of it."""
+    """Train a model, write it, and return the cross-validated figures."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         statistics, network = Path(scratch, "statistics.onnx"), Path(scratch, "both.onnx")
         frozen = StatisticsNetwork()
-        export(frozen, [STATISTICS], _sample(corals), SPEC, statistics)
-        examples = read_examples(corals, others, StatisticsModel(statistics), SPEC)
-        machine, tuned, calibration = _learnt(examples, FineTuning(corals, SPEC))
-        export(CoralNetwork(frozen, tuned), [STATISTICS, TUNED], _sample(corals), SPEC, network)
-        attach(machine, network, folder / MODEL)
+        export(frozen, [STATISTICS], _calibration_images(corals), SPEC, statistics)
+        examples = read_examples(corals, others, ExportedStatistics(statistics, FEATURE_BLOCKS), SPEC)
+        classifier, tuned, calibration = _trained(examples, FineTuning(corals, SPEC))
+        export(CoralNetwork(frozen, tuned), [STATISTICS, TUNED], _calibration_images(corals), SPEC, network)
+        attach(classifier, network, folder / MODEL)
     for _ in range(COMPRESSED):
         compress(folder / MODEL, folder / MODEL)
     write_manifest(folder, calibration, corals, others, provenance)
     return f"{calibration}\n"
 
 
-def _learnt(examples: Examples, fine_tuning: FineTuning) -> tuple[Machine, TunedNetwork, Calibration]:
-    """Fit both branches; their scores are divided as cross-validation says."""
+def _trained(
+    examples: Examples, fine_tuning: FineTuning
+) -> tuple[KernelClassifier, FineTunedNetwork, Calibration]:
+    """Train both branches, and divide their scores as cross-validation found."""
     calibration, blend = _calibrated(examples, fine_tuning)
-    divisors = np.array([blend.machine, calibration.reef_temperature])
+    divisors = np.array([blend.kernel, calibration.reef_temperature])
     return (
-        fit_examples(examples).divided(divisors),
-        fine_tuning.fit(examples).divided(blend.tuned),
+        fit_to_examples(examples).divided(divisors),
+        fine_tuning.fit(examples).divided(blend.fine_tuned),
         calibration,
     )
 
 
 def _calibrated(examples: Examples, fine_tuning: FineTuning) -> tuple[Calibration, Blend]:
-    machine = cross_validated(examples, learnt_by_machine)
-    tuned = cross_validated(examples, fine_tuning)
-    blend = Blend.of(examples, machine, tuned)
-    alone = {"machine": machine[:, BLEACHED], "fine-tuned": tuned}
-    return calibrate(examples, blend(machine, tuned), alone), blend
+    kernel = cross_validate(examples, train_kernel_classifier)
+    tuned = cross_validate(examples, fine_tuning)
+    blend = Blend.of(examples, kernel, tuned)
+    branches = {"kernel classifier": kernel[:, BLEACHED], "fine-tuned": tuned}
+    return calibrate(examples, blend(kernel, tuned), branches), blend
 
 
-def _sample(corals: Sequence[Coral]) -> Iterator[NDArray[np.uint8]]:
-    step = max(1, len(corals) // RANGES_FROM)
+def _calibration_images(corals: Sequence[Coral]) -> Iterator[NDArray[np.uint8]]:
+    step = max(1, len(corals) // CALIBRATION_IMAGES)
     return (views_of(coral.path, SPEC).images[0] for coral in corals[::step])
 
 

@@ -1,51 +1,50 @@
-"""Turns labelled photographs into what a machine learns from."""
+"""The training set: statistics, labels and sample weights of all views of the labelled photographs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Protocol, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self, TypeAlias
 
 import numpy as np
 
-from menagerie_training.coral.views import views_of
+from menagerie_training.coral.views import TILES_WEIGHT, views_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from menagerie_inference.image import InputSpec
-    from menagerie_training.coral.machine import Floats
     from menagerie_training.coral.views import Views
     from menagerie_training.evaluation.coral_labels import Coral
 
+    Floats: TypeAlias = NDArray[np.float64]
 
-class Describe(Protocol):
-    """What computes statistics."""
+    Predictor: TypeAlias = Callable[["Examples"], Floats]
+    """Scores views: (views,) or (views, questions)."""
 
-    @property
-    def blocks(self) -> NDArray[np.int64]:
-        """(features,): which block of the network each of the statistics comes from."""
-
-    def __call__(self, images: NDArray[np.uint8]) -> Floats:
-        """Describe images (images, height, width, 3): gives (images, features)."""
-
+    Trainer: TypeAlias = Callable[["Examples"], Predictor]
 
 BLEACHED: Final = 0
 REEF: Final = 1
-"""The questions, by their column."""
+"""The columns of the questions: is the coral bleached, and is this a reef at all?"""
 
-TILES_IMPORTANCE: Final = 0.3
-"""How much all tiles of a photograph count together, where the whole counts 1.
 
-The label is the photograph's: a tile of it may show the one healthy coral among bleached ones, or the sea.
-"""
+class FeatureExtractor(Protocol):
+    """Computes the statistics of images."""
+
+    @property
+    def blocks(self) -> NDArray[np.int64]:
+        """The block of the network that each feature comes from (features,)."""
+
+    def __call__(self, images: NDArray[np.uint8]) -> Floats:
+        """Compute the statistics (images, features) of images (images, height, width, 3)."""
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Views of photographs; every array but `blocks` has an entry for each of them."""
+    """Views of photographs; every array but `blocks` has one entry a view."""
 
     statistics: Floats
     """(views, features)."""
@@ -53,27 +52,27 @@ class Examples:
     targets: Floats
     """(views, questions): 1 for yes and -1 for no."""
 
-    importance: Floats
-    """(views, questions): 0 where the question makes no sense."""
+    sample_weights: Floats
+    """(views, questions): 0 where the question does not apply."""
 
     whole: NDArray[np.bool_]
-    """Whether it is a photograph as a whole, not a tile."""
+    """Whether the view is a whole photograph, not a tile."""
 
     photos: NDArray[np.int64]
-    """The number of its photograph."""
+    """The number of the view's photograph."""
 
     blocks: NDArray[np.int64]
-    """(features,): which block of the network each of the statistics comes from."""
+    """The block of the network that each feature comes from (features,)."""
 
     @classmethod
     def joined(cls, parts: Iterable[Examples]) -> Self:
-        """Put the examples of different photographs together, and number these."""
+        """Concatenate the examples of different photographs, and number the photographs."""
         parts = list(parts)
         numbers = np.repeat(np.arange(len(parts)), [len(part.whole) for part in parts])
         return cls(
             statistics=np.concatenate([part.statistics for part in parts]),
             targets=np.concatenate([part.targets for part in parts]),
-            importance=np.concatenate([part.importance for part in parts]),
+            sample_weights=np.concatenate([part.sample_weights for part in parts]),
             whole=np.concatenate([part.whole for part in parts]),
             photos=numbers,
             blocks=parts[0].blocks,
@@ -90,41 +89,44 @@ class Examples:
         return replace(self, **selected)
 
     def balanced(self) -> Self:
-        """Let the views without a reef count as much, together, as those with one."""
-        reef = self.importance[:, REEF]
+        """Give the views without a reef the same total weight as those with one."""
+        reef = self.sample_weights[:, REEF]
         factor = reef[self.corals].sum() / max(reef[~self.corals].sum(), np.finfo(float).tiny)
-        importance = self.importance.copy()
-        importance[~self.corals, REEF] *= factor
-        return replace(self, importance=importance)
+        sample_weights = self.sample_weights.copy()
+        sample_weights[~self.corals, REEF] *= factor
+        return replace(self, sample_weights=sample_weights)
 
 
 def read_examples(
-    corals: Sequence[Coral], others: Sequence[Path], describe: Describe, spec: InputSpec
+    corals: Sequence[Coral], others: Sequence[Path], extract: FeatureExtractor, spec: InputSpec
 ) -> Examples:
-    """Describe photographs of corals, and others that show no reef; raises as `open_photo()` does."""
-    return Examples.joined([*_corals(corals, describe, spec), *_others(others, describe, spec)]).balanced()
+    """Make the examples of photographs of corals, and of others that show no reef.
+
+    Raises as `open_photo()` does.
+    """
+    return Examples.joined([*_corals(corals, extract, spec), *_others(others, extract, spec)]).balanced()
 
 
-def _corals(corals: Iterable[Coral], describe: Describe, spec: InputSpec) -> Iterator[Examples]:
+def _corals(corals: Iterable[Coral], extract: FeatureExtractor, spec: InputSpec) -> Iterator[Examples]:
     for coral in corals:
         views = views_of(coral.path, spec)
-        yield _examples(views, describe, (1 if coral.bleached else -1, 1), (1, 1))
+        yield _examples(views, extract, (1 if coral.bleached else -1, 1), (1, 1))
 
 
-def _others(others: Iterable[Path], describe: Describe, spec: InputSpec) -> Iterator[Examples]:
+def _others(others: Iterable[Path], extract: FeatureExtractor, spec: InputSpec) -> Iterator[Examples]:
     for path in others:
-        yield _examples(views_of(path, spec), describe, (-1, -1), (0, 1))
+        yield _examples(views_of(path, spec), extract, (-1, -1), (0, 1))
 
 
 def _examples(
-    views: Views, describe: Describe, targets: tuple[int, int], importance: tuple[int, int]
+    views: Views, extract: FeatureExtractor, targets: tuple[int, int], applies: tuple[int, int]
 ) -> Examples:
-    counts = np.where(views.whole, 1.0, TILES_IMPORTANCE * views.areas)
+    weights = np.where(views.whole, 1.0, TILES_WEIGHT * views.areas)
     return Examples(
-        statistics=describe(views.images),
-        targets=np.tile(np.array(targets, np.float64), (len(counts), 1)),
-        importance=counts[:, None] * np.array(importance, np.float64),
+        statistics=extract(views.images),
+        targets=np.tile(np.array(targets, np.float64), (len(weights), 1)),
+        sample_weights=weights[:, None] * np.array(applies, np.float64),
         whole=views.whole,
-        photos=np.zeros(len(counts), np.int64),
-        blocks=describe.blocks,
+        photos=np.zeros(len(weights), np.int64),
+        blocks=extract.blocks,
     )

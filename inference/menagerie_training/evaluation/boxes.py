@@ -1,16 +1,118 @@
-"""Measures how well boxes agree with where the animals really are."""
+"""Measures bounding boxes on composites: cut-out animals pasted on scenes, at a known place."""
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from PIL import Image, ImageFilter
 
 from menagerie_inference.domains.species import Box
 from menagerie_training.evaluation.metrics import Share
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from menagerie_training.evaluation.labels import LabelledPhoto
+
+MARGIN: Final = 3
+"""How many px at the left and the right edge show nothing but the background."""
+
+CONTRAST: Final = 24
+"""The difference from the background, of 255 in any channel, that is not JPEG noise."""
+
+SPECK: Final = 5
+"""The size in px of the median filter that removes specks and holes."""
+
+
+def cut_out(path: Path) -> Image.Image:
+    """Cut the one thing out of a photograph: RGBA, its frame as tight as its mask.
+
+    The background may change from top to bottom, and evenly from left to right. Raises `ValueError` if
+    nothing stands out from it.
+    """
+    with Image.open(path) as file:
+        photo = file.convert("RGB")
+    mask = Image.fromarray(_foreground(np.asarray(photo))).filter(ImageFilter.MedianFilter(SPECK))
+    frame = mask.getbbox()
+    if frame is None:
+        raise ValueError(f"{path} shows nothing but its background")
+    photo.putalpha(mask)
+    return photo.crop(frame)
+
+
+def _foreground(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Mark with 255 what differs from the background between a row's ends; pixels are (rows, columns, 3)."""
+    left = np.median(pixels[:, :MARGIN], axis=1)[:, None]
+    right = np.median(pixels[:, -MARGIN:], axis=1)[:, None]
+    way = np.linspace(0.0, 1.0, pixels.shape[1])[:, None]
+    difference = np.abs(pixels - (left + way * (right - left))).max(axis=2)
+    return np.where(difference > CONTRAST, 255, 0).astype(np.uint8)
+
+
+COPIES: Final = 6
+"""How many times each cut-out is pasted."""
+
+SCALES: Final = (0.3, 0.9)
+"""Between which parts of the largest size that fits into the scene a cut-out's size is, evenly spread."""
+
+SEED: Final = 20
+QUALITY: Final = 90
+"""Of the JPEG that a composite comes as."""
+
+
+@dataclass(frozen=True)
+class Composite:
+    """A photograph of one animal, as JPEG, and where the animal is."""
+
+    cutout: Path
+    scene: Path
+    content: bytes
+    box: Box
+
+
+def composites(photos: Sequence[LabelledPhoto]) -> Iterator[Composite]:
+    """Paste each cut-out animal on `COPIES` of the blank scenes: which, where and how large is random.
+
+    The same photographs give the same composites. Without a cut-out or without a scene there are none.
+    Raises as `cut_out()` does.
+    """
+    cutouts = [photo.path for photo in photos if photo.kind == "animal" and photo.cutout]
+    scenes = [photo.path for photo in photos if photo.kind == "blank"]
+    random = np.random.default_rng(SEED)
+    for path in cutouts if scenes else ():
+        thing = cut_out(path)
+        for _ in range(COPIES):
+            yield _composite(path, thing, scenes[random.integers(len(scenes))], random)
+
+
+def _composite(path: Path, thing: Image.Image, scene: Path, random: np.random.Generator) -> Composite:
+    with Image.open(scene) as file:
+        photo = file.convert("RGB")
+    scale = random.uniform(*SCALES) * min(photo.width / thing.width, photo.height / thing.height)
+    pasted = thing.resize((max(1, round(thing.width * scale)), max(1, round(thing.height * scale))))
+    left = int(random.integers(photo.width - pasted.width + 1))
+    top = int(random.integers(photo.height - pasted.height + 1))
+    photo.paste(pasted, (left, top), pasted)
+    return Composite(path, scene, _jpeg(photo), _fractions(photo, left, top, pasted))
+
+
+def _fractions(photo: Image.Image, left: int, top: int, pasted: Image.Image) -> Box:
+    return Box(
+        left / photo.width, top / photo.height, pasted.width / photo.width, pasted.height / photo.height
+    )
+
+
+def _jpeg(photo: Image.Image) -> bytes:
+    file = io.BytesIO()
+    photo.save(file, "JPEG", quality=QUALITY)
+    return file.getvalue()
+
 
 WHOLE_PHOTO: Final = Box(0.0, 0.0, 1.0, 1.0)
 

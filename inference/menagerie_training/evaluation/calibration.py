@@ -1,4 +1,4 @@
-"""Tells whether a model is as often right as its scores say."""
+"""Calibration: whether a model is right as often as its scores say."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from menagerie_training.evaluation.metrics import Outcome
+    from menagerie_training.evaluation.metrics import BinaryScore, Outcome
 
 BINS: Final = 10
 """Into how many equal parts the scores from 0 to 1 are split."""
 
 DRAWS: Final = 1000
-"""How often chance is tried: enough for the third decimal."""
+"""The number of resamplings: enough for the third decimal."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,11 @@ class Bin:
 def reliability(outcomes: Iterable[Outcome]) -> tuple[Bin, ...]:
     """Sort the animals with a target by the score of their best class, and whether it is right."""
     return binned((outcome.score, outcome.rank == 1) for outcome in outcomes if outcome.photo.targets)
+
+
+def binary_reliability(score: BinaryScore) -> tuple[Bin, ...]:
+    """Sort the questions by their score, a probability, and whether the true answer is yes."""
+    return binned(zip(score.scores.tolist(), score.truth.tolist(), strict=True))
 
 
 def binned(scored: Iterable[tuple[float, bool]]) -> tuple[Bin, ...]:

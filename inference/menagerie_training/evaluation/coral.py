@@ -1,9 +1,8 @@
 """Measures the coral model: python -m menagerie_training.evaluation.coral FOLDER.
 
-FOLDER holds photographs of bleached and healthy corals; `read_corals()` says how. Each is judged as the
-server judges tiles, once as a whole and once cut as the API cuts it. A tile has no label of its own: that of
-its photograph may be wrong for it. Beside the model stands an index of whiteness that has learned no weights;
-its thresholds come from the photographs that are not held out.
+FOLDER holds photographs of bleached and healthy corals; `read_corals()` says how. Each is classified as a
+whole, and in tiles as the API cuts it. A tile has no label of its own: its photograph's may be wrong for it.
+The baseline is a whiteness index without learnt weights, whose thresholds are fitted on the train split.
 """
 
 from __future__ import annotations
@@ -15,19 +14,25 @@ from typing import TYPE_CHECKING, Final
 
 from menagerie_inference.errors import ManifestError, ModelFailed
 from menagerie_inference.registry import EMBEDDED, Registry
-from menagerie_training.evaluation.coral_answers import ask, open_path, score_tiles, score_wholes
-from menagerie_training.evaluation.coral_labels import SUFFIXES, read_corals, to_learn_from
-from menagerie_training.evaluation.coral_model import CoralModel
-from menagerie_training.evaluation.coral_report import CoralReport, Row, Unmeasured
-from menagerie_training.evaluation.coral_upstream import upstream_manifest
+from menagerie_training.evaluation.calibration import binary_reliability
+from menagerie_training.evaluation.coral_labels import SUFFIXES, read_corals, training_corals
+from menagerie_training.evaluation.coral_methods import CoralModel, WhitenessIndex, upstream_manifest
+from menagerie_training.evaluation.coral_report import (
+    CoralReport,
+    Row,
+    Unmeasured,
+    open_path,
+    predict_all,
+    score_tiles,
+    score_wholes,
+)
 from menagerie_training.evaluation.reliability_diagram import Wording, reliability_diagram
-from menagerie_training.evaluation.whiteness import WhitenessIndex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from menagerie_training.evaluation.coral_answers import Answers, Method
     from menagerie_training.evaluation.coral_labels import Coral
+    from menagerie_training.evaluation.coral_report import Method, PhotoPredictions
 
 SPLITS: Final = ("train", "test")
 _AXES: Final = ("probability of bleached", "share that is labelled bleached")
@@ -35,11 +40,11 @@ _DRAWN: Final = {
     "": (score_wholes, Wording("photographs", *_AXES)),
     "-tiles": (score_tiles, Wording("tiles", *_AXES)),
 }
-"""What is drawn, by what follows the picture's name."""
+"""The diagrams, by the suffix of the file's name."""
 
 
 def main() -> None:
-    """Print the report of a folder, and draw its reliability diagrams if that is asked for."""
+    """Print the report of a folder, and draw its reliability diagrams with --diagram."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -71,15 +76,15 @@ def evaluate(
     upstream: Path | None = None,
     others: Path | None = None,
 ) -> CoralReport:
-    """Show a split of a folder to a profile's model, to the whiteness index, and to the upstream model.
+    """Evaluate a profile's model, the whiteness index and the upstream model on a split of a folder.
 
-    The report tells of an upstream model that cannot be measured. Raises as `read_corals()`, `Registry`,
+    An upstream model that cannot be run is reported as such. Raises as `read_corals()`, `Registry`,
     `CoralModel` and `open_photo()` do, and `ValueError` if the folder has no photographs of the split, or
     none to fit the index on.
     """
     corals = read_corals(folder)
     shown = [coral for coral in corals if coral.held_out == (split == "test")]
-    training = to_learn_from(corals)
+    training = training_corals(corals)
     if not (shown and training):
         raise ValueError(f"{folder} has no photographs of {split}, or none to fit the whiteness index on")
     manifest = Registry.for_profile(profile).manifest_for("coral")
@@ -92,7 +97,7 @@ def evaluate(
             baselines=[_row(index, shown), *([_upstream_row(upstream, shown)] if upstream else [])],
             notes={index.name: f"{index}: fitted on {len(training)} photographs of train"},
             has_gate=model.has_gate,
-            others=(others, _answers(model, others)) if others else None,
+            others=(others, _predictions(model, others)) if others else None,
         )
 
 
@@ -101,14 +106,14 @@ def draw_reliability(report: CoralReport, path: Path) -> list[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     written = []
     for ending, (score, wording) in _DRAWN.items():
-        bins = score(report.model.labelled).reliability()
+        bins = binary_reliability(score(report.model.labelled))
         written.append(path.with_stem(path.stem + ending))
         written[-1].write_text(reliability_diagram(bins, report.model.name, wording), encoding="utf-8")
     return written
 
 
 def _row(method: Method, photos: Sequence[Coral]) -> Row:
-    return Row(method.name, ask(method, photos), method.gives_probabilities)
+    return Row(method.name, predict_all(method, photos), method.gives_probabilities)
 
 
 def _upstream_row(path: Path, photos: Sequence[Coral]) -> Row | Unmeasured:
@@ -119,11 +124,11 @@ def _upstream_row(path: Path, photos: Sequence[Coral]) -> Row | Unmeasured:
         return Unmeasured(path.name, str(error))
 
 
-def _answers(model: CoralModel, folder: Path) -> list[Answers]:
+def _predictions(model: CoralModel, folder: Path) -> list[PhotoPredictions]:
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     if not paths:
         raise FileNotFoundError(f"{folder} has no photographs")
-    return [model.answer(open_path(path)) for path in paths]
+    return [model.predict(open_path(path)) for path in paths]
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ SUFFIXES: Final = {".jpg", ".jpeg", ".png"}
 
 @dataclass(frozen=True)
 class Coral:
-    """A photograph of corals, what its label says, and whether it is only there to measure on."""
+    """A photograph of corals, its label, and whether it is held out for the evaluation."""
 
     path: Path
     bleached: bool
@@ -46,8 +46,8 @@ def read_corals(folder: Path) -> tuple[Coral, ...]:
     return corals
 
 
-def to_learn_from(corals: Iterable[Coral]) -> list[Coral]:
-    """Select what training may see: each photograph once, none that is held out, or labelled both ways.
+def training_corals(corals: Iterable[Coral]) -> list[Coral]:
+    """Select the training set: each photograph once, without those that are held out or labelled both ways.
 
     The same photograph is one of the same bytes, whatever its name is.
     """

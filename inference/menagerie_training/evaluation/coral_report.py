@@ -1,35 +1,108 @@
-"""Sets out as plain text how well bleached corals are told."""
+"""Evaluates methods that recognise bleached corals, and sets out the result as plain text."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from menagerie_training.evaluation.calibration import error_by_chance, expected_calibration_error
-from menagerie_training.evaluation.coral_answers import score_tiles, score_wholes
-from menagerie_training.evaluation.metrics import Share
+import numpy as np
+
+from menagerie_inference.domains.coral.photo import open_photo
+from menagerie_training.evaluation.calibration import (
+    binary_reliability,
+    error_by_chance,
+    expected_calibration_error,
+)
+from menagerie_training.evaluation.metrics import BinaryScore, Share
 from menagerie_training.evaluation.report import aligned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from menagerie_training.evaluation.binary import BinaryScore
-    from menagerie_training.evaluation.coral_answers import Answers, LabelledAnswers
+    from PIL import Image
+
+    from menagerie_training.evaluation.coral_labels import Coral
+
+
+class Prediction(NamedTuple):
+    """Whether a tile is called bleached, and the score of that: the higher, the likelier."""
+
+    score: float
+    bleached: bool
+    reef: bool = True
+    """Whether it passes the reef gate."""
+
+
+class PhotoPredictions(NamedTuple):
+    """The prediction for a whole photograph, and one for each tile that the API cuts it into."""
+
+    whole: Prediction
+    tiles: Sequence[Prediction]
+
+
+class Method(Protocol):
+    """A way to recognise bleached corals."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the report."""
+
+    @property
+    def gives_probabilities(self) -> bool:
+        """Whether its scores are meant as probabilities."""
+
+    def predict(self, photo: Image.Image) -> PhotoPredictions:
+        """Classify an RGB photograph of any size; blocks."""
+
+
+class LabelledPredictions(NamedTuple):
+    """The predictions for a photograph, and whether its label calls it bleached."""
+
+    bleached: bool
+    predictions: PhotoPredictions
+
+
+def predict_all(method: Method, photos: Iterable[Coral]) -> list[LabelledPredictions]:
+    """Classify photographs one after the other; raises as `open_photo()` and the method do."""
+    return [LabelledPredictions(photo.bleached, method.predict(open_path(photo.path))) for photo in photos]
+
+
+def open_path(path: Path) -> Image.Image:
+    """Open a photograph as the server does; raises as `open_photo()`."""
+    return open_photo(path.read_bytes())
+
+
+def score_wholes(labelled: Iterable[LabelledPredictions]) -> BinaryScore:
+    """Compare the predictions for whole photographs with their labels."""
+    return _score([(one.predictions.whole, one.bleached) for one in labelled])
+
+
+def score_tiles(labelled: Iterable[LabelledPredictions]) -> BinaryScore:
+    """Compare the predictions for tiles with the labels of their photographs, as tiles have none."""
+    return _score([(tile, one.bleached) for one in labelled for tile in one.predictions.tiles])
+
+
+def _score(predictions: Sequence[tuple[Prediction, bool]]) -> BinaryScore:
+    return BinaryScore(
+        scores=np.array([one.score for one, _ in predictions], np.float64),
+        predicted=np.array([one.bleached for one, _ in predictions], np.bool_),
+        truth=np.array([bleached for _, bleached in predictions], np.bool_),
+    )
 
 
 @dataclass(frozen=True)
 class Row:
-    """What a method made of the labelled photographs."""
+    """A method's predictions for the labelled photographs."""
 
     name: str
-    labelled: Sequence[LabelledAnswers]
+    labelled: Sequence[LabelledPredictions]
     gives_probabilities: bool
 
 
 @dataclass(frozen=True)
 class Unmeasured:
-    """A method that could not be asked, and why."""
+    """A method that could not be run, and why."""
 
     name: str
     reason: str
@@ -37,18 +110,18 @@ class Unmeasured:
 
 @dataclass(frozen=True)
 class CoralReport:
-    """How a model did on a split of a folder, beside other methods; `str()` of it is for people."""
+    """A model on a split of a folder, beside other methods; `str()` of it is for people."""
 
     folder: Path
     split: str
     model: Row
     baselines: Sequence[Row | Unmeasured]
     notes: Mapping[str, str]
-    """What else there is to say, each by its subject."""
+    """Further remarks, by their subject."""
 
     has_gate: bool
-    others: tuple[Path, Sequence[Answers]] | None = None
-    """A folder of photographs that show no reef, and the model's answers for them."""
+    others: tuple[Path, Sequence[PhotoPredictions]] | None = None
+    """A folder of photographs that show no reef, and the model's predictions for them."""
 
     def __str__(self) -> str:
         tables = (
@@ -68,7 +141,7 @@ class CoralReport:
         return [["model", self.model.name], ["photographs", photographs], *notes]
 
     def _scores(
-        self, title: str, score: Callable[[Sequence[LabelledAnswers]], BinaryScore]
+        self, title: str, score: Callable[[Sequence[LabelledPredictions]], BinaryScore]
     ) -> list[list[str]]:
         heads = ["accuracy", "F1 bleached", "F1 healthy", "AUC", "calibration error", "by chance", "n"]
         rows = [row for row in (self.model, *self.baselines) if isinstance(row, Row)]
@@ -84,27 +157,27 @@ class CoralReport:
     def _gate(self) -> list[list[str]]:
         if not self.has_gate:
             return [["reef gate", "the model has none"]]
-        shown = {"corals": [one.answers for one in self.model.labelled]}
+        shown = {"corals": [one.predictions for one in self.model.labelled]}
         if self.others:
-            folder, answers = self.others
-            shown[str(folder)] = list(answers)
-        rows = [row for name, answers in shown.items() for row in _passing(name, answers)]
+            folder, predictions = self.others
+            shown[str(folder)] = list(predictions)
+        rows = [row for name, predictions in shown.items() for row in _passing(name, predictions)]
         return [["reef gate, shown", "share", "passed", "n"], *rows]
 
 
 def _figures(score: BinaryScore, gives_probabilities: bool) -> list[str]:  # noqa: FBT001 - a row's own
-    bins = score.reliability()
+    bins = binary_reliability(score)
     errors = (
         (expected_calibration_error(bins), error_by_chance(bins)) if gives_probabilities else (None, None)
     )
-    values = (score.f1(answer=True), score.f1(answer=False), score.area_under_curve, *errors)
+    values = (score.f1(positive=True), score.f1(positive=False), score.area_under_curve, *errors)
     figures = ("-" if value is None else f"{value:.3f}" for value in values)
     return [str(score.accuracy), *figures, str(score.count)]
 
 
-def _passing(name: str, answers: Sequence[Answers]) -> list[list[str]]:
-    wholes = [one.whole.reef for one in answers]
-    parts = [tile.reef for one in answers for tile in one.tiles]
+def _passing(name: str, predictions: Sequence[PhotoPredictions]) -> list[list[str]]:
+    wholes = [one.whole.reef for one in predictions]
+    parts = [tile.reef for one in predictions for tile in one.tiles]
     shares = {f"photographs of {name}": wholes, f"tiles of {name}": parts}
     counted = {title: Share(sum(reefs), len(reefs)) for title, reefs in shares.items()}
     return [[title, str(share), str(share.part), str(share.whole)] for title, share in counted.items()]

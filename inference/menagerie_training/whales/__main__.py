@@ -100,7 +100,7 @@ def gate_values(manifest: Manifest, photographs: Sequence[Photograph]) -> Mappin
     halves = np.array([photograph.half for photograph in photographs])
     fitted = calibration.fit(logits, truth)
     measured = calibration.cross_calibrated(logits, truth, halves)
-    passed, refused = int(measured.said[truth].sum()), int((~measured.said[~truth]).sum())
+    passed, refused = int(measured.predicted[truth].sum()), int((~measured.predicted[~truth]).sum())
     cetaceans, others = int(truth.sum()), int((~truth).sum())
     return {
         "slope": f"{fitted.slope:.3f}",

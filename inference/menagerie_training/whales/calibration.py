@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from menagerie_training.evaluation.binary import BinaryScore
+from menagerie_training.evaluation.metrics import BinaryScore
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -20,7 +20,7 @@ from menagerie_inference.backends import load_backend
 from menagerie_inference.domains.whales import WhaleInterpreter
 from menagerie_inference.image import decode
 from menagerie_inference.registry import EMBEDDED, Registry
-from menagerie_training.evaluation.binary import BinaryScore
+from menagerie_training.evaluation.metrics import BinaryScore
 from menagerie_training.evaluation.report import aligned
 from menagerie_training.whales.intervals import Interval
 from menagerie_training.whales.photographs import Photograph, read_photographs
@@ -46,7 +46,7 @@ class GateReport:
         return "\n\n".join(aligned(rows) for rows in tables if rows)
 
     def _measures(self) -> list[list[str]]:
-        truth, said = self.result.truth, self.result.said
+        truth, said = self.result.truth, self.result.predicted
         return [
             ["measure", "share", "right", "n", "95 % interval"],
             _row("cetaceans that pass (TPR)", int(said[truth].sum()), int(truth.sum())),
@@ -58,7 +58,7 @@ class GateReport:
         rows = [
             [str(photograph.path), "cetacean" if photograph.is_cetacean else "other", f"{score:.3f}"]
             for photograph, score, said in zip(
-                self.photographs, self.result.scores, self.result.said, strict=True
+                self.photographs, self.result.scores, self.result.predicted, strict=True
             )
             if said != photograph.is_cetacean
         ]

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from menagerie_training.evaluation.binary import BinaryScore
+    from menagerie_training.evaluation.metrics import BinaryScore
 
 WIDTH: Final = 640
 HEIGHT: Final = 300
@@ -43,7 +43,7 @@ def score_diagram(result: BinaryScore, model_version: str) -> str:
         },
     )
     SubElement(picture, "rect", {"width": "100%", "height": "100%", "fill": "white"})
-    truth, right = result.truth, result.said == result.truth
+    truth, right = result.truth, result.predicted == result.truth
     _write(picture, WIDTH / 2, 24, model_version, {"font-weight": "bold"})
     _draw_kind(picture, result.scores[truth], right[truth], CETACEAN, -1)
     _draw_kind(picture, result.scores[~truth], right[~truth], OTHER, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -14,13 +15,14 @@ from urllib.parse import quote
 
 import psycopg
 import structlog
+from psycopg.conninfo import conninfo_to_dict
 
 from menagerie_server.store.errors import MigrationFailed, StoreUnavailable
 from menagerie_server.store.migrations import migrate
 from menagerie_server.supervisor import account, binaries
 from menagerie_server.supervisor.child import Program
 from menagerie_server.supervisor.cluster import DATABASE, SUPERUSER, Cluster, open_cluster
-from menagerie_server.supervisor.errors import ClusterError
+from menagerie_server.supervisor.errors import ClusterError, DatabaseUrlError
 from menagerie_server.supervisor.folders import socket_folder
 from menagerie_server.supervisor.readiness import poll_until
 
@@ -39,6 +41,9 @@ SPARE_CONNECTIONS = 10
 POLL_SECONDS = 0.05
 ANSWER_SECONDS = 2
 MIGRATION_RETRY_SECONDS = 5.0
+
+UNENCODED_AT = re.compile(r"://([^/]*@[^/]*@|[^/]*/[^?]*@)")
+"""A second @, or one in the path: libpq takes a part of the password for the host or the database."""
 
 log = structlog.get_logger()
 
@@ -62,6 +67,25 @@ class EmbeddedPostgres:
             return False
         await connection.close()
         return True
+
+
+def require_readable(url: str) -> None:
+    """Check that libpq reads the URL as it is meant, before an error message quotes parts of it.
+
+    Raises:
+        DatabaseUrlError: it does not.
+    """
+    try:
+        port = conninfo_to_dict(url).get("port")
+        readable = UNENCODED_AT.search(url) is None and (port is None or str(port).replace(",", "").isdigit())
+    except psycopg.ProgrammingError:
+        readable = False
+    if not readable:
+        # Without the cause, whose text quotes the URL and with it the password.
+        raise DatabaseUrlError(
+            "MENAGERIE_DATABASE_URL is not a valid PostgreSQL URL, postgresql://user:password@host:port/database"
+            ". Percent-encode special characters, such as %40 for @ and %2F for /."
+        ) from None
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ StartError
 ├── ChildEnded
 ├── ClusterError
 ├── DataFolderError
+├── DatabaseUrlError
 ├── NotReady
 └── PortInUse
 """
@@ -30,6 +31,10 @@ class ClusterError(StartError):
 
 class DataFolderError(StartError):
     """Raised when the data folder is in use, is someone else's, or cannot be written."""
+
+
+class DatabaseUrlError(StartError):
+    """Raised when the operator's database URL cannot be read; the text holds no part of the URL."""
 
 
 class NotReady(StartError):

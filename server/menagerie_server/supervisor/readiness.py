@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import grpc.aio
 import httpx
-from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from tenacity import AsyncRetrying, retry_if_result, wait_fixed
 
+from menagerie.system.v1.system_pb2 import GetReadinessRequest
+from menagerie.system.v1.system_pb2_grpc import SystemServiceStub
 from menagerie_server.supervisor.errors import NotReady
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ NO_CLIENT = {"x-forwarded-for": "0.0.0.0"}  # noqa: S104 - it is no address to l
 NO_WORKER = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
 """The statuses with which a proxy answers in place of a worker."""
 
-CHECK = "/grpc.health.v1.Health/Check"
 CHANNEL_OPTIONS = (("grpc.min_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 500))
 
 
@@ -60,10 +60,10 @@ async def wait_for_all(checks: Mapping[str, Coroutine[None, None, None]], *, lim
         raise NotReady(f"Not ready after {limit_seconds:g} seconds: {names}.") from error
 
 
-async def worker_serving(target: str) -> None:
-    """Return once the health service of the worker at this gRPC target reports SERVING."""
+async def worker_ready(target: str) -> None:
+    """Return once every API of the worker at this gRPC target is ready."""
     async with grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS) as channel:
-        await poll_until(partial(_is_serving, channel))
+        await poll_until(partial(_is_ready, channel))
 
 
 async def worker_answering(url: str) -> None:
@@ -73,13 +73,12 @@ async def worker_answering(url: str) -> None:
         await poll_until(partial(_answers, client, url))
 
 
-async def _is_serving(channel: grpc.aio.Channel) -> bool:
-    check = channel.unary_unary(CHECK, HealthCheckRequest.SerializeToString, HealthCheckResponse.FromString)
+async def _is_ready(channel: grpc.aio.Channel) -> bool:
     try:
-        reply = await check(HealthCheckRequest(), timeout=ANSWER_SECONDS)
+        await SystemServiceStub(channel).GetReadiness(GetReadinessRequest(), timeout=ANSWER_SECONDS)
     except grpc.aio.AioRpcError:
         return False
-    return reply.status == HealthCheckResponse.SERVING
+    return True
 
 
 async def _answers(client: httpx.AsyncClient, url: str) -> bool:

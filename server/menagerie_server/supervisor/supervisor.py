@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import menagerie_envoy
 from menagerie_server.supervisor import account, addresses, programs
-from menagerie_server.supervisor.database import embedded_postgres, migrated
+from menagerie_server.supervisor.database import embedded_postgres, migrated, require_readable
 from menagerie_server.supervisor.folders import locked_data_folder, shared_memory_folder, socket_folder
-from menagerie_server.supervisor.readiness import wait_for_all, worker_answering, worker_serving
+from menagerie_server.supervisor.readiness import wait_for_all, worker_answering, worker_ready
 from menagerie_server.supervisor.restarting_child import restarting_children
 from menagerie_server.supervisor.shutdown import ShutdownTimeout, StopSignals, drain
 
@@ -36,6 +36,8 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     Raises:
         StartError: the server cannot start; every child is stopped again. It may come in an ExceptionGroup.
     """
+    if settings.database_url is not None:
+        require_readable(settings.database_url)
     with locked_data_folder(settings.data_dir, wait_seconds=settings.ready_seconds) as lock:
         addresses.require_free(addresses.addresses(settings))
         asyncio.run(Supervisor(settings, lock).run(announce))
@@ -106,5 +108,5 @@ class Supervisor:
             checks[f"the {name} API"] = worker_answering(url)
         for index in range(settings.workers):
             address = addresses.worker_address(settings, index)
-            checks[f"worker {index}"] = worker_serving(f"{address.host}:{address.port}")
+            checks[f"worker {index}"] = worker_ready(f"{address.host}:{address.port}")
         await wait_for_all(checks, limit_seconds=settings.ready_seconds)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from typing import TYPE_CHECKING
 
 import httpx
@@ -24,9 +22,8 @@ from tests.support.fake_gemini import (
     sends_no_json,
     stalls,
 )
-from tests.support.processes import children, command_line, living, wait_until
 
-from menagerie_server.apis.species.gemini.schema import default_schema
+from menagerie_server.apis.species.gemini.submission import default_schema
 
 if TYPE_CHECKING:
     from tests.contract.cases.case import Case
@@ -145,25 +142,3 @@ def test_the_log_has_the_reason_and_never_the_key(
 
 def test_no_pages_are_named_that_are_not_served(species: httpx.Client) -> None:
     assert species.get("/").json().keys() == {"service", "version", "healthz"}
-
-
-AGENT = "menagerie_server.apis.species.gemini"
-
-
-def agents(worker: int) -> set[int]:
-    """Return the processes that talk to Gemini for a worker."""
-    return {child for child in children(worker) if AGENT in command_line(child)}
-
-
-def test_nothing_is_left_of_a_worker_that_dies(
-    keyed: ServerProcess, client: httpx.Client, gemini: FakeGemini
-) -> None:
-    assert ask(client).is_success
-    worker = keyed.worker(0)
-    asking = agents(worker)
-    assert len(asking) == 1
-    os.kill(worker, signal.SIGKILL)
-    wait_until(lambda: not living(asking), "the end of the process that asks Gemini")
-    wait_until(lambda: keyed.worker(0) not in {0, worker} and keyed.is_ready(), "another worker")
-    wait_until(lambda: ask(client).is_success, "an answer of the other worker")
-    assert len(gemini.asked) == 2

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from menagerie_inference.batching import BatchObserver
-    from menagerie_inference.engine import Engine, Model
+    from menagerie_inference.engine import Model
 
 
 @pytest.fixture
@@ -52,26 +52,13 @@ async def test_images_of_another_shape_are_refused(manifest: Manifest, images: N
             model.run(images)
 
 
-async def test_readiness_tells_what_is_asked_for_and_what_is_loaded(manifest: Manifest) -> None:
-    async with LocalEngine() as local:
-        engine: Engine = local
-        assert engine.readiness() == {}
-        loading = asyncio.create_task(engine.load(manifest))
-        await asyncio.sleep(0)
-        assert engine.readiness() == {"colour": False}
-        await loading
-        assert engine.readiness() == {"colour": True}
-    assert engine.readiness() == {}
-
-
-async def test_a_model_that_does_not_load_is_not_ready(
+async def test_a_model_that_does_not_load(
     edit: Callable[[str, str], Path],
 ) -> None:
     manifest = load_manifest(edit('shape = ["batch", 3]', 'shape = ["batch", 5]'))
     async with LocalEngine() as engine:
         with pytest.raises(ManifestError):
             await engine.load(manifest)
-        assert engine.readiness() == {"colour": False}
 
 
 async def test_models_load_at_the_same_time(manifest: Manifest) -> None:

@@ -168,6 +168,19 @@ def test_an_external_database(server: ServerProcess, folder: Path) -> None:
         assert server.stop() == 0
 
 
+@pytest.mark.parametrize(
+    "url", ["mysql://user:s3cret@127.0.0.1:1/db", "postgresql://user:pass@s3cret@127.0.0.1:1/db"]
+)
+def test_a_database_url_that_cannot_be_read_is_refused_without_its_password(
+    server: ServerProcess, url: str
+) -> None:
+    server.environment = {"MENAGERIE_DATABASE_URL": url}
+    said = refusal(server)
+
+    assert "MENAGERIE_DATABASE_URL is not a valid PostgreSQL URL" in said
+    assert "s3cret" not in said
+
+
 def test_models_answer_while_an_external_database_is_away(server: ServerProcess) -> None:
     server.environment = {"MENAGERIE_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
     server.start()

@@ -6,6 +6,7 @@ import os
 import signal
 from typing import TYPE_CHECKING, Any
 
+import grpc
 import httpx
 import psycopg
 import pytest
@@ -14,6 +15,8 @@ from tests.support.folders import open_folder
 from tests.support.processes import children, command_line, descendants, living, session, wait_until
 from tests.support.server_process import ServerProcess, ending
 
+from menagerie.system.v1.system_pb2 import GetReadinessRequest
+from menagerie.system.v1.system_pb2_grpc import SystemServiceStub
 from menagerie_server.supervisor.cluster import Cluster
 
 if TYPE_CHECKING:
@@ -52,7 +55,17 @@ def database_answers(server: ServerProcess) -> bool:
         return False
 
 
+def worker_is_ready(server: ServerProcess, index: int) -> bool:
+    with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port + index}") as channel:
+        try:
+            SystemServiceStub(channel).GetReadiness(GetReadinessRequest(), timeout=5)
+        except grpc.RpcError:
+            return False
+    return True
+
+
 def test_everything_answers_when_the_server_says_so(server: ServerProcess) -> None:
+    assert all(worker_is_ready(server, index) for index in range(2))
     assert server.is_ready()
     assert database_answers(server)
 

@@ -9,9 +9,9 @@ import pytest
 from menagerie_inference.backends import load_backend
 from menagerie_inference.image import DEFAULT_MAX_PIXELS, decode
 from menagerie_inference.registry import EMBEDDED, Registry
-from menagerie_training.evaluation.coral_answers import open_path
 from menagerie_training.evaluation.coral_labels import read_others
-from menagerie_training.evaluation.coral_model import CoralModel
+from menagerie_training.evaluation.coral_methods import CoralModel
+from menagerie_training.evaluation.coral_report import open_path
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,7 +46,7 @@ def joined(batches: list[Outputs], name: str) -> NDArray[np.float32]:
 
 def test_what_shows_no_reef_is_not_called_bleached() -> None:
     with CoralModel(MANIFEST) as model:
-        answers = [model.answer(open_path(path)) for path in read_others(PHOTOS)]
+        answers = [model.predict(open_path(path)) for path in read_others(PHOTOS)]
     assert not any(answer.whole.bleached for answer in answers)
     tiles = [tile.bleached for answer in answers for tile in answer.tiles]
     assert np.mean(tiles) < 0.01

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from menagerie_inference.image import InputSpec
-from menagerie_training.coral.examples import BLEACHED, REEF, TILES_IMPORTANCE, read_examples
+from menagerie_training.coral.examples import BLEACHED, REEF, read_examples
+from menagerie_training.coral.views import TILES_WEIGHT
 from menagerie_training.evaluation.coral_labels import Coral
 
 if TYPE_CHECKING:
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from menagerie_training.coral.examples import Examples
-    from menagerie_training.coral.machine import Floats
+    from menagerie_training.coral.examples import Examples, Floats
 
 
 class MeanColours:
@@ -50,20 +50,20 @@ def test_targets_are_the_labels(examples: Examples) -> None:
 
 
 def test_tiles_count_by_their_area(examples: Examples) -> None:
-    tiles = [TILES_IMPORTANCE * 244 / 300, TILES_IMPORTANCE * 56 / 300]
-    assert examples.importance[:6, BLEACHED] == pytest.approx([1, *tiles] * 2)
+    tiles = [TILES_WEIGHT * 244 / 300, TILES_WEIGHT * 56 / 300]
+    assert examples.sample_weights[:6, BLEACHED] == pytest.approx([1, *tiles] * 2)
 
 
 def test_other_things_teach_nothing_of_bleaching(examples: Examples) -> None:
-    assert examples.importance[8:, BLEACHED].tolist() == [0, 0]
+    assert examples.sample_weights[8:, BLEACHED].tolist() == [0, 0]
 
 
 def test_other_things_count_as_much_as_corals_for_the_gate(examples: Examples) -> None:
-    reef = examples.importance[:, REEF]
+    reef = examples.sample_weights[:, REEF]
     assert reef[8:].sum() == pytest.approx(reef[:8].sum())
 
 
 def test_some_views_can_be_selected(examples: Examples) -> None:
     some = examples.where(examples.whole & ~examples.corals)
     assert some.photos.tolist() == [2, 2]
-    assert len(some.statistics) == len(some.importance) == 2
+    assert len(some.statistics) == len(some.sample_weights) == 2

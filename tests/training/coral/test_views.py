@@ -7,10 +7,49 @@ import pytest
 from PIL import Image
 
 from menagerie_inference.image import InputSpec
-from menagerie_training.coral.views import views_of
+from menagerie_training.coral.views import COLOUR_JITTER, TILE_PROBABILITY, augmented_view, views_of
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+SPEC = InputSpec(16, 16, "squash")
+RANDOM = np.random.default_rng(5)
+LEFT, RIGHT = (200, 40, 40), (40, 40, 200)
+
+
+def half_and_half(width: int, height: int) -> Image.Image:
+    photo = Image.new("RGB", (width, height), LEFT)
+    photo.paste(RIGHT, (width // 2, 0, width, height))
+    return photo
+
+
+def test_views_are_as_large_as_the_network_wants_them() -> None:
+    view = augmented_view(half_and_half(300, 200), RANDOM, SPEC)
+    assert view.shape == (16, 16, 3)
+    assert view.dtype == np.uint8
+
+
+def test_a_photograph_of_one_tile_is_shown_whole_and_mirrored_as_often_as_not() -> None:
+    views = [augmented_view(half_and_half(200, 200), RANDOM, SPEC) for _ in range(400)]
+    red_is_left = [view[0, 0, 0] > view[0, 0, 2] for view in views]
+    red_is_right = [view[0, -1, 0] > view[0, -1, 2] for view in views]
+    assert red_is_left == [not right for right in red_is_right]
+    assert np.mean(red_is_left) == pytest.approx(0.5, abs=0.1)
+
+
+def test_tiles_are_shown_as_often_as_they_count() -> None:
+    """Each of the two tiles of such a photograph shows one of its halves."""
+    views = [augmented_view(half_and_half(488, 244), RANDOM, SPEC) for _ in range(800)]
+    of_one_colour = [(view[0, 0, 0] > view[0, 0, 2]) == (view[0, -1, 0] > view[0, -1, 2]) for view in views]
+    assert np.mean(of_one_colour) == pytest.approx(TILE_PROBABILITY, abs=0.05)
+
+
+def test_colours_stay_near_what_they_were() -> None:
+    photo = Image.new("RGB", (200, 200), (120, 120, 120))
+    views = np.stack([augmented_view(photo, RANDOM, SPEC) for _ in range(100)])
+    assert np.abs(views / 120 - 1).max() < 2 * COLOUR_JITTER
+    assert len(np.unique(views[:, 0, 0], axis=0)) > 50
+
 
 SPEC = InputSpec(16, 16, "squash")
 

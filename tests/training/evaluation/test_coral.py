@@ -11,8 +11,7 @@ from tests.support.redness import write_profile
 
 from menagerie_inference.errors import ManifestError
 from menagerie_training.evaluation.coral import evaluate
-from menagerie_training.evaluation.coral_answers import score_tiles, score_wholes
-from menagerie_training.evaluation.coral_report import Row, Unmeasured
+from menagerie_training.evaluation.coral_report import Row, Unmeasured, score_tiles, score_wholes
 from menagerie_training.evaluation.metrics import Share
 
 if TYPE_CHECKING:
@@ -65,14 +64,14 @@ def report(corals: Path, profile: Path) -> CoralReport:
 def test_wholes_are_measured_as_one_tile(report: CoralReport) -> None:
     score = score_wholes(report.model.labelled)
     assert score.accuracy == Share(3, 4)  # the sand is no reef, and so not bleached
-    assert score.f1(answer=True) == pytest.approx(2 * 2 / (2 + 3))
+    assert score.f1(positive=True) == pytest.approx(2 * 2 / (2 + 3))
     assert score.area_under_curve == 1
 
 
 def test_tiles_are_measured_against_their_photographs(report: CoralReport) -> None:
     score = score_tiles(report.model.labelled)
     assert score.accuracy == Share(5, 8)
-    first, second = report.model.labelled[1].answers.tiles
+    first, second = report.model.labelled[1].predictions.tiles
     assert (first.bleached, second.bleached) == (True, False)
     assert first.score == pytest.approx(1 / (1 + math.exp(-0.02 * (200 - 100))), abs=1e-4)
 
@@ -90,7 +89,7 @@ def test_whiteness_stands_beside_the_model(report: CoralReport) -> None:
     [index] = report.baselines
     assert isinstance(index, Row)
     assert "fitted on 2 photographs of train" in report.notes[index.name]
-    assert [len(one.answers.tiles) for one in index.labelled] == 4 * [2]
+    assert [len(one.predictions.tiles) for one in index.labelled] == 4 * [2]
     [line] = [line for line in str(report).splitlines() if line.split()[-3:] == ["-", "-", "4"]]
     assert line.startswith("whiteness index")  # no probabilities, so no calibration error
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from menagerie_training.evaluation.coral_labels import Coral, read_corals, read_others, to_learn_from
+from menagerie_training.evaluation.coral_labels import Coral, read_corals, read_others, training_corals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,24 +65,24 @@ def test_a_folder_of_neither_kind_is_refused(tmp_path: Path) -> None:
 
 def test_what_is_held_out_is_not_learnt_from(tmp_path: Path) -> None:
     corals = listed(tmp_path, ("a.png", "white", "bleached", "test"), ("b.png", "red", "healthy", "train"))
-    assert names(to_learn_from(corals)) == ["b.png"]
+    assert names(training_corals(corals)) == ["b.png"]
 
 
 def test_a_copy_of_what_is_held_out_is_not_learnt_from(tmp_path: Path) -> None:
     corals = listed(tmp_path, ("a.png", "white", "bleached", "train"), ("b.png", "white", "bleached", "test"))
-    assert to_learn_from(corals) == []
+    assert training_corals(corals) == []
 
 
 def test_a_photograph_with_both_labels_is_not_learnt_from(tmp_path: Path) -> None:
     corals = listed(tmp_path, ("a.png", "white", "bleached", "train"), ("b.png", "white", "healthy", "train"))
-    assert to_learn_from(corals) == []
+    assert training_corals(corals) == []
 
 
 def test_a_photograph_that_is_there_twice_is_learnt_once(tmp_path: Path) -> None:
     corals = listed(
         tmp_path, ("a.png", "white", "bleached", "train"), ("b.png", "white", "bleached", "train")
     )
-    assert names(to_learn_from(corals)) == ["a.png"]
+    assert names(training_corals(corals)) == ["a.png"]
 
 
 def test_others_are_all_but_what_is_tagged_as_a_reef(tmp_path: Path) -> None:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from menagerie_training.evaluation.boxes import mean
-from menagerie_training.evaluation.composites import COPIES
+from menagerie_training.evaluation.boxes import COPIES, mean
 from menagerie_training.evaluation.metrics import detected_animals, recall, top
 from menagerie_training.evaluation.species import evaluate, predicted_kind
 

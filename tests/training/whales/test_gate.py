@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from menagerie_inference.registry import EMBEDDED, Registry
-from menagerie_training.evaluation.binary import BinaryScore
+from menagerie_training.evaluation.metrics import BinaryScore
 from menagerie_training.whales.calibration import best_threshold, cross_calibrated, fit
 from menagerie_training.whales.evaluation import evaluate, without_cetaceans
 from menagerie_training.whales.graph import cetacean_classes, whales_graph
@@ -121,7 +121,7 @@ def test_each_half_is_measured_by_what_the_other_says() -> None:
     result = cross_calibrated(values, truth, halves)
     other = fit(values[halves == 1], truth[halves == 1])
     assert result.scores[halves == 0] == pytest.approx(other.probabilities(values[halves == 0]))
-    assert (result.said[halves == 0] == (result.scores[halves == 0] >= other.threshold)).all()
+    assert (result.predicted[halves == 0] == (result.scores[halves == 0] >= other.threshold)).all()
 
 
 def test_an_interval_of_nothing_missed_is_not_nothing() -> None:
@@ -183,7 +183,7 @@ def test_photographs_are_shown_to_the_gate(tmp_path: Path) -> None:
     whales = Photograph(NARWHALS, is_cetacean=True)
     Image.new("RGB", (90, 60), "white").save(tmp_path / "white.png")
     report = evaluate([whales, *without_cetaceans([tmp_path])])
-    assert report.result.said.tolist() == [True, False]
+    assert report.result.predicted.tolist() == [True, False]
     text = str(report)
     assert "cetaceans that pass (TPR) 1.000 1 1 0.207 to 1.000" in " ".join(text.split())
     assert "wrong" not in text

@@ -13,7 +13,7 @@ from menagerie_inference.domains.species import SpeciesIdentifier
 from menagerie_server.apis.served_api import ServedApi
 from menagerie_server.apis.species.errors import ERRORS
 from menagerie_server.apis.species.gemini.analyzer import GeminiAnalyzer
-from menagerie_server.apis.species.gemini.options import GeminiOptions
+from menagerie_server.apis.species.gemini.client import GeminiOptions
 from menagerie_server.apis.species.service import SpeciesService
 from menagerie_server.readiness import Loading
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from menagerie_inference.image import sniff
-from menagerie_server.errors import InvalidRequest
+from menagerie_server.errors import InvalidRequest, RequestTooLarge
+from menagerie_server.uploads import media_type
 
 if TYPE_CHECKING:
     from menagerie.type.v1.image_pb2 import Image
@@ -17,7 +18,6 @@ CONTENT_TYPES = frozenset({"image/jpeg", "image/jpg", "image/png", "image/webp"}
 FORMATS = frozenset({"jpeg", "png", "webp"})
 
 WRONG_TYPE = "Invalid file type. Only JPG, PNG, WEBP allowed."
-TOO_LARGE = "File too large. Maximum size is 5MB."
 WRONG_SIGNATURE = "Invalid image file signature."
 
 
@@ -34,8 +34,10 @@ class Photograph:
 
         Raises:
             InvalidRequest: with the documented text.
+            RequestTooLarge: it has more than `MAX_BYTES`.
         """
-        return cls._checked(part.content, part.filename or "", part.content_type or "")
+        check_content_type(part.content_type or "")
+        return cls._checked(part.content, part.filename or "")
 
     @classmethod
     def from_message(cls, image: Image) -> Photograph:
@@ -43,15 +45,26 @@ class Photograph:
 
         Raises:
             InvalidRequest: with the documented text.
+            RequestTooLarge: it has more than `MAX_BYTES`.
         """
-        return cls._checked(image.content, image.filename, image.content_type or "image/jpeg")
+        if image.content_type:
+            check_content_type(image.content_type)
+        return cls._checked(image.content, image.filename)
 
     @classmethod
-    def _checked(cls, content: bytes, filename: str, content_type: str) -> Photograph:
-        if content_type not in CONTENT_TYPES:
-            raise InvalidRequest(WRONG_TYPE)
+    def _checked(cls, content: bytes, filename: str) -> Photograph:
         if len(content) > MAX_BYTES:
-            raise InvalidRequest(TOO_LARGE)
+            raise RequestTooLarge
         if sniff(content) not in FORMATS:
             raise InvalidRequest(WRONG_SIGNATURE)
         return cls(content, filename)
+
+
+def check_content_type(content_type: str) -> None:
+    """Refuse a file that is declared to be something else than a photograph.
+
+    Raises:
+        InvalidRequest: with the documented text.
+    """
+    if media_type(content_type) not in CONTENT_TYPES:
+        raise InvalidRequest(WRONG_TYPE)

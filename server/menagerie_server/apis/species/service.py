@@ -11,20 +11,19 @@ from menagerie.species.v1 import species_pb2 as pb
 from menagerie.species.v1 import species_pb2_grpc
 from menagerie_inference.concurrency import map_unordered
 from menagerie_inference.errors import ImageError, InferenceError, Overloaded
-from menagerie_server.apis.species.converters import species_prediction
+from menagerie_server.apis.species.converters import gemini_response, species_prediction
 from menagerie_server.apis.species.errors import ERRORS
-from menagerie_server.apis.species.gemini.converters import gemini_response
-from menagerie_server.apis.species.gemini.spool import temp_dir_ready
 from menagerie_server.apis.species.photographs import Photograph
 from menagerie_server.errors import (
     GeminiKeyMissing,
     InferenceFailed,
     InvalidRequest,
     MissingField,
+    RequestTooLarge,
     wire_error,
 )
 from menagerie_server.interceptors.calls import DEADLINE
-from menagerie_server.uploads import Form, read_form
+from menagerie_server.uploads import Form, read_form, temp_dir_ready
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -114,7 +113,7 @@ class SpeciesService(species_pb2_grpc.SpeciesServiceServicer):
         try:
             photograph = Photograph.from_message(request.image)
             row.speciesnet.CopyFrom(species_prediction(await self._identify_in_turn(photograph)))
-        except (InvalidRequest, ImageError, InferenceFailed) as error:
+        except (InvalidRequest, RequestTooLarge, ImageError, InferenceFailed) as error:
             row.error = wire_error(error, ERRORS).text or str(error)
         return row
 
@@ -146,4 +145,4 @@ def _read(request: pb.UploadFileRequest | pb.AnalyzeRequest) -> tuple[Photograph
         case "image":
             return Photograph.from_message(request.image), None
         case _:
-            raise MissingField("file")
+            raise MissingField("image")

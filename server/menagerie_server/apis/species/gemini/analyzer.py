@@ -10,13 +10,9 @@ import structlog
 
 from menagerie_inference.errors import DeadlineExceeded, ImageDamaged, ImageUnreadable, Overloaded
 from menagerie_inference.image import InputSpec
-from menagerie_server.apis.species.gemini.analysis import Analysis, analyse
-from menagerie_server.apis.species.gemini.caller import Caller
-from menagerie_server.apis.species.gemini.calls import Question
-from menagerie_server.apis.species.gemini.intake import Intake
-from menagerie_server.apis.species.gemini.prompt import image_prompt
-from menagerie_server.apis.species.gemini.spool import Spool
-from menagerie_server.apis.species.gemini.submission import read_submission
+from menagerie_server.apis.species.gemini.answers import Analysis, analyse
+from menagerie_server.apis.species.gemini.client import GeminiClient, Question
+from menagerie_server.apis.species.gemini.submission import read_submission, spool_for
 from menagerie_server.errors import GeminiFailed, InvalidRequest
 
 if TYPE_CHECKING:
@@ -24,10 +20,9 @@ if TYPE_CHECKING:
 
     from menagerie.species.v1 import species_pb2 as pb
     from menagerie_inference.image import ImageDecoder
-    from menagerie_server.apis.species.gemini.calls import Answer
-    from menagerie_server.apis.species.gemini.intake import StoredImage
-    from menagerie_server.apis.species.gemini.options import GeminiOptions
-    from menagerie_server.apis.species.gemini.submission import Submission
+    from menagerie_server.apis.species.gemini.client import Answer, GeminiOptions
+    from menagerie_server.apis.species.gemini.submission import Submission, SubmittedImage
+    from menagerie_server.uploads import Spool
 
 MAX_UPLOADS: Final = 16
 """Uploads of one worker that arrive or are asked about at once; each may hold 80 MB of the disk."""
@@ -35,6 +30,7 @@ UPLOAD_SECONDS: Final = 300.0
 """How long an upload may take to arrive."""
 MAX_ASKED: Final = 4
 """Questions about one upload that are with Gemini at once."""
+NAMELESS: Final = "upload"
 
 # Small, so that a JPEG is decoded at an eighth of its size: it only has to be seen to decode.
 _THUMBNAIL: Final = InputSpec(64, 64)
@@ -44,29 +40,29 @@ _log = structlog.get_logger()
 
 
 class GeminiAnalyzer:
-    """Asks Gemini about uploads. An async context manager; leaving it ends what it asks."""
+    """Asks Gemini about uploads. An async context manager."""
 
     def __init__(self, options: GeminiOptions, decoder: ImageDecoder) -> None:
         self._options = options
         self._decoder = decoder
-        self._caller = Caller(options)
+        self._client = GeminiClient(options)
         self._uploads = 0
 
     async def __aenter__(self) -> Self:
-        await self._caller.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._caller.__aexit__()
+        await self._client.aclose()
 
     async def analyze(self, requests: AsyncIterator[pb.GeminiAnalyzeRequest]) -> Analysis:
         """Read an upload, ask Gemini about each of its images, and group them by the answers.
 
         Raises:
-            InvalidRequest: when the upload is not what the document asks for.
-            MissingField: when it has no prompt.
-            Overloaded: when too many uploads are under way.
-            GeminiOverloaded, GeminiFailed: when an image got no answer.
+            InvalidRequest: the upload is not what the document asks for.
+            MissingField: it has no prompt.
+            RequestTooLarge: an image is, or all of it.
+            Overloaded: too many uploads are under way.
+            GeminiOverloaded, GeminiFailed: an image got no answer.
         """
         async with self._spool() as spool:
             submission = await self._read(requests, spool)
@@ -80,7 +76,7 @@ class GeminiAnalyzer:
             raise Overloaded(f"{self._uploads} uploads for Gemini are under way already")
         self._uploads += 1
         try:
-            spool = await asyncio.to_thread(Spool)
+            spool = await asyncio.to_thread(spool_for, self._options.max_images)
             try:
                 yield spool
             finally:
@@ -89,10 +85,9 @@ class GeminiAnalyzer:
             self._uploads -= 1
 
     async def _read(self, requests: AsyncIterator[pb.GeminiAnalyzeRequest], spool: Spool) -> Submission:
-        intake = Intake(spool, max_images=self._options.max_images)
         try:
             async with asyncio.timeout(UPLOAD_SECONDS):
-                return await read_submission(requests, intake)
+                return await read_submission(requests, spool)
         except TimeoutError as error:
             raise DeadlineExceeded("the upload took too long to arrive") from error
 
@@ -107,8 +102,8 @@ class GeminiAnalyzer:
             _log.warning("gemini call failed", reason=f"no answer in {self._options.seconds} s")
             raise GeminiFailed from None
 
-    async def _check(self, image: StoredImage) -> None:
-        content = await asyncio.to_thread(image.extent.read)
+    async def _check(self, image: SubmittedImage) -> None:
+        content = await asyncio.to_thread(image.file.read)
         try:
             await self._decoder.decode(content, _THUMBNAIL)
         except (ImageDamaged, ImageUnreadable) as error:
@@ -119,22 +114,23 @@ class GeminiAnalyzer:
 
         async def ask(question: Question) -> Answer:
             async with slots:
-                return await self._caller.ask(question)
+                return await self._client.ask(question)
 
         try:
             async with asyncio.TaskGroup() as group:
-                asked = [group.create_task(ask(question)) for question in self._questions(submission)]
+                asked = [group.create_task(ask(question)) for question in _questions(submission)]
         except ExceptionGroup as errors:
             # One image without an answer is enough; the other questions have been taken back.
             raise errors.exceptions[0] from None
         return [task.result() for task in asked]
 
-    def _questions(self, submission: Submission) -> Iterator[Question]:
-        for index, image in enumerate(submission.images):
-            yield Question(
-                model=self._options.model,
-                text=image_prompt(submission.prompt, index, image.filename),
-                schema_text=submission.schema_text,
-                media_type=image.media_type,
-                image=image.extent,
-            )
+
+def _questions(submission: Submission) -> Iterator[Question]:
+    for index, image in enumerate(submission.images):
+        text = image_prompt(submission.prompt, index, image.file.filename)
+        yield Question(text, submission.schema, image)
+
+
+def image_prompt(prompt: str, index: int, filename: str) -> str:
+    """Return the caller's prompt, with the image's place among the others from 1, and its file's name."""
+    return f"{prompt}\nImage index: {index + 1}\nFilename: {filename or NAMELESS}"

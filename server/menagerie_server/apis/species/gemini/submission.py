@@ -1,4 +1,4 @@
-"""What a caller asks, read from the stream of a form's pieces or of typed messages."""
+"""What a caller asks about which images, checked against the document while it arrives."""
 
 from __future__ import annotations
 
@@ -6,22 +6,35 @@ import asyncio
 import json
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from menagerie_envoy.apis import SPECIES
-from menagerie_server.apis.species.gemini.schema import read_schema
+from menagerie_inference.image import sniff
+from menagerie_server.apis.species.gemini.json_object import NotAnObject, read_object
+from menagerie_server.apis.species.photographs import FORMATS, MAX_BYTES, WRONG_SIGNATURE, check_content_type
 from menagerie_server.errors import InvalidRequest, MissingField
-from menagerie_server.uploads import UploadStream
+from menagerie_server.uploads import FileLimits, Spool, UploadStream, check_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from menagerie.species.v1 import species_pb2 as pb
-    from menagerie_server.apis.species.gemini.intake import Intake, StoredImage
     from menagerie_server.apis.species.gemini.json_object import JsonObject
-    from menagerie_server.uploads import Form
+    from menagerie_server.uploads import Form, IncomingFile, SpooledFile
 
-NO_IMAGES = "At least one image file is required."
+FILES: Final = "files"
+
+NO_IMAGES: Final = "At least one image file is required."
+TOO_MANY: Final = "Too many image files. At most {} are allowed."
+NOT_AN_OBJECT: Final = "Schema must deserialize to a JSON object."
+
+
+@dataclass(frozen=True)
+class SubmittedImage:
+    """An image that Gemini can be asked about."""
+
+    media_type: str
+    file: SpooledFile
 
 
 @dataclass(frozen=True)
@@ -30,39 +43,114 @@ class Submission:
 
     prompt: str
     schema: JsonObject
-    schema_text: str
-    """The schema as JSON."""
-    images: tuple[StoredImage, ...]
+    images: tuple[SubmittedImage, ...]
 
 
-async def read_submission(requests: AsyncIterator[pb.GeminiAnalyzeRequest], intake: Intake) -> Submission:
-    """Read a whole call, its images into the intake.
+def spool_for(max_images: int) -> Spool:
+    """Open what so many images go into. Blocks."""
+    return Spool(FileLimits(MAX_BYTES, max_images, TOO_MANY.format(max_images)))
+
+
+async def read_submission(requests: AsyncIterator[pb.GeminiAnalyzeRequest], spool: Spool) -> Submission:
+    """Read a whole call, its images into the spool.
 
     Raises:
         InvalidRequest: a part of it is not what the document asks for; as soon as that shows.
         MissingField: there is no prompt.
+        RequestTooLarge: an image is, or all of it.
     """
+    receiver = _Receiver(spool)
     upload: UploadStream[pb.GeminiAnalyzeRequest] = UploadStream(
-        requests, intake, max_bytes=SPECIES.max_stream_bytes, in_thread=True
+        requests, receiver, max_bytes=SPECIES.max_stream_bytes, in_thread=True
     )
     await upload.read()
-    prompt, schema = intake.prompt, intake.schema
+    prompt, schema = receiver.prompt, receiver.schema
     if upload.form is not None:
         prompt, schema = upload.form.text("prompt"), _optional_text(upload.form, "schema_json")
-    # In a thread, as a schema may be long.
-    return await asyncio.to_thread(_submission, prompt, schema, intake)
-
-
-def _submission(prompt: str, schema: str, intake: Intake) -> Submission:
     if not prompt.strip():
         raise MissingField("prompt")
-    if not intake.images:
+    if not receiver.images:
         raise InvalidRequest(NO_IMAGES)
-    chosen = read_schema(schema)
-    return Submission(prompt, chosen, json.dumps(chosen), tuple(intake.images))
+    # In a thread, as a schema may be long.
+    return Submission(prompt, await asyncio.to_thread(read_schema, schema), tuple(receiver.images))
+
+
+class _Receiver:
+    """An `uploads.UploadReceiver` of images, and of the question that typed messages ask; blocks."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+        self._has_question = False
+        self.images: list[SubmittedImage] = []
+        self.prompt = self.schema = ""
+
+    def open_file(self, name: str, filename: str, content_type: str) -> IncomingFile | None:
+        """Expect an image of the form."""
+        # A browser sends a nameless file where its user chose none.
+        if name != FILES or not filename:
+            return None
+        check_content_type(content_type)
+        return self._spool.open_file(filename, self._keep)
+
+    def take(self, request: pb.GeminiAnalyzeRequest) -> None:
+        """Take a typed message: the first has the question, any may have an image."""
+        if not self._has_question:
+            check_text("prompt", len(request.prompt.encode()))
+            check_text("schema_json", len(request.schema_json.encode()))
+            self.prompt, self.schema, self._has_question = request.prompt, request.schema_json, True
+        if request.HasField("image"):
+            check_text("filename", len(request.image.filename.encode()))
+            # As everywhere over gRPC, a content type is checked only where it is declared.
+            if request.image.content_type:
+                check_content_type(request.image.content_type)
+            incoming = self._spool.open_file(request.image.filename, self._keep)
+            incoming.receive(request.image.content)
+            incoming.complete()
+
+    def _keep(self, file: SpooledFile) -> None:
+        media_format = sniff(file.head())
+        if media_format not in FORMATS:
+            raise InvalidRequest(WRONG_SIGNATURE)
+        self.images.append(SubmittedImage(f"image/{media_format}", file))
 
 
 def _optional_text(form: Form, name: str) -> str:
     with suppress(MissingField):
         return form.text(name)
     return ""
+
+
+def default_schema() -> JsonObject:
+    """Return the schema of a caller who sent none: its category_label makes images easy to group."""
+    return {
+        "type": "object",
+        "properties": {
+            "category_label": {
+                "type": "string",
+                "description": "A short label, the same for images that belong together.",
+            },
+            "analysis": {"type": "string", "description": "The answer to the prompt, about this image."},
+            "details": {
+                "type": "object",
+                "description": "Facts that the answer rests on.",
+                "additionalProperties": True,
+            },
+        },
+        "required": ["category_label", "analysis"],
+    }
+
+
+def read_schema(text: str) -> JsonObject:
+    """Return the caller's schema, or the default one where the text is blank.
+
+    Raises:
+        InvalidRequest: with the documented text, or the decoder's message.
+    """
+    if not text.strip():
+        return default_schema()
+    try:
+        return read_object(text)
+    except json.JSONDecodeError as error:
+        raise InvalidRequest(str(error)) from error
+    except NotAnObject as error:
+        raise InvalidRequest(NOT_AN_OBJECT) from error

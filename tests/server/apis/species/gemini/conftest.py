@@ -11,13 +11,15 @@ from tests.support.fake_gemini import KEY, fake_gemini
 
 from menagerie_inference.image import ImageDecoder
 from menagerie_server.apis.species.gemini.analyzer import GeminiAnalyzer
-from menagerie_server.apis.species.gemini.options import GeminiOptions
-from menagerie_server.apis.species.gemini.spool import Spool
+from menagerie_server.apis.species.gemini.client import GeminiOptions
+from menagerie_server.apis.species.gemini.submission import spool_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from tests.support.fake_gemini import FakeGemini
+
+    from menagerie_server.uploads import Spool
 
 
 @pytest.fixture
@@ -54,6 +56,5 @@ async def analyzer(options: GeminiOptions, decoder: ImageDecoder) -> AsyncIterat
 
 @pytest.fixture
 def spool() -> Iterator[Spool]:
-    spool = Spool()
-    yield spool
-    spool.close()
+    with spool_for(3) as spool:
+        yield spool

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -27,15 +25,20 @@ from tests.support.fake_gemini import (
     says_nothing,
     sends_another_shape,
     sends_no_json,
+    sends_nothing,
     stalls,
 )
-from tests.support.processes import children, command_line
 
 from menagerie.species.v1.species_pb2 import GeminiAnalyzeRequest as Request
 from menagerie.type.v1.image_pb2 import Image
 from menagerie_inference.errors import ImageTooLarge, Overloaded
-from menagerie_server.apis.species.gemini.analyzer import MAX_ASKED, MAX_UPLOADS, GeminiAnalyzer
-from menagerie_server.apis.species.gemini.schema import default_schema
+from menagerie_server.apis.species.gemini.analyzer import (
+    MAX_ASKED,
+    MAX_UPLOADS,
+    GeminiAnalyzer,
+    image_prompt,
+)
+from menagerie_server.apis.species.gemini.submission import default_schema
 from menagerie_server.errors import GeminiFailed, GeminiOverloaded, InvalidRequest
 from menagerie_server.uploads import MAX_TEXT_BYTES
 
@@ -45,8 +48,8 @@ if TYPE_CHECKING:
     from tests.support.fake_gemini import Behaviour, FakeGemini
 
     from menagerie_inference.image import ImageDecoder
-    from menagerie_server.apis.species.gemini.analysis import Analysis
-    from menagerie_server.apis.species.gemini.options import GeminiOptions
+    from menagerie_server.apis.species.gemini.answers import Analysis
+    from menagerie_server.apis.species.gemini.client import GeminiOptions
 
 JPEG = images.jpeg()
 
@@ -55,14 +58,6 @@ async def upload(count: int = 1, *, content: bytes = JPEG, schema: str = "") -> 
     yield Request(prompt="Which animal?", schema_json=schema)
     for number in range(count):
         yield Request(image=Image(content=content, filename=f"{number}.jpg"))
-
-
-AGENT = "menagerie_server.apis.species.gemini"
-
-
-def agents() -> set[int]:
-    """Return the processes that talk to Gemini for this one."""
-    return {child for child in children(os.getpid()) if AGENT in command_line(child)}
 
 
 def texts(analysis: Analysis) -> list[object]:
@@ -104,7 +99,7 @@ async def test_answers_are_grouped(analyzer: GeminiAnalyzer, gemini: FakeGemini)
         ("I see a deer.", {"text": "I see a deer."}),
         ('["deer"]', {"text": '["deer"]'}),
         ('{"label": "deer"', {"text": '{"label": "deer"'}),
-        ("\ud800", {"text": "?"}),
+        ('{"label": "\\ud800"}', {"text": '{"label": "\\ud800"}'}),
     ],
 )
 async def test_what_fits_no_schema_is_answered_all_the_same(
@@ -148,10 +143,12 @@ async def test_an_overload_that_lasts_is_told(
         (fails(500, "INTERNAL"), SECRET_OF_GEMINI),
         (fails(404, "NOT_FOUND"), SECRET_OF_GEMINI),
         (fails(500, "\ud800"), SECRET_OF_GEMINI),
-        (sends_no_json, "JSONDecodeError"),
-        (sends_another_shape, "neither an answer nor a refusal"),
+        (sends_no_json, "Invalid JSON"),
+        (sends_another_shape, "candidates"),
+        (sends_nothing, "neither an answer nor a refusal"),
+        (answers("\ud800"), "hex escape"),
         (cuts_off, "RemoteProtocolError"),
-        (answers("x" * (512 * 1024 + 1)), "an answer of 524289 bytes"),
+        (answers("x" * 1024 * 1024), "a reply of over 1048576 bytes"),
     ],
 )
 async def test_a_failure_is_told_once_and_its_reason_is_logged(
@@ -187,7 +184,7 @@ async def test_a_gemini_that_stalls_is_given_up(
     options: GeminiOptions, decoder: ImageDecoder, gemini: FakeGemini
 ) -> None:
     gemini.always(stalls)
-    # Longer than its process takes to start on a busy machine: a question has to be asked to be given up.
+    # Longer than a busy machine takes to ask: a question has to be asked to be given up.
     async with GeminiAnalyzer(replace(options, seconds=6.0), decoder) as analyzer:
         with pytest.raises(GeminiFailed):
             await analyzer.analyze(upload(2))
@@ -266,41 +263,9 @@ async def test_one_upload_too_many_is_refused_at_once(analyzer: GeminiAnalyzer, 
     assert texts(await analyzer.analyze(upload())) == [{"category_label": "deer"}]
 
 
-async def test_no_process_before_the_first_question_and_one_after(
-    analyzer: GeminiAnalyzer, gemini: FakeGemini
-) -> None:
-    assert agents() == set()
-    await asyncio.gather(*(analyzer.analyze(upload(3)) for _ in range(4)))
-    assert len(agents()) == 1
-    assert len(gemini.asked) == 12
+def test_the_prompt_names_the_image() -> None:
+    assert image_prompt("Which deer?", 0, "a.jpg") == "Which deer?\nImage index: 1\nFilename: a.jpg"
 
 
-async def test_a_process_that_dies_costs_only_what_it_was_asked(
-    analyzer: GeminiAnalyzer, gemini: FakeGemini
-) -> None:
-    gemini.will(stalls)
-    task = asyncio.create_task(analyzer.analyze(upload()))
-    assert await asyncio.to_thread(gemini.stalled.acquire, timeout=10)
-    [agent] = agents()
-    os.kill(agent, signal.SIGKILL)
-    with pytest.raises(GeminiFailed):
-        await task
-    assert texts(await analyzer.analyze(upload())) == [{"category_label": "deer"}]
-    assert agents() != {agent}
-
-
-async def test_the_process_ends_with_its_worker(
-    options: GeminiOptions, decoder: ImageDecoder, gemini: FakeGemini
-) -> None:
-    async with GeminiAnalyzer(options, decoder) as analyzer:
-        await analyzer.analyze(upload())
-        assert len(agents()) == 1
-    assert agents() == set()
-    assert len(gemini.asked) == 1
-
-
-async def test_the_key_is_on_no_command_line(analyzer: GeminiAnalyzer, gemini: FakeGemini) -> None:
-    await analyzer.analyze(upload())
-    assert gemini.asked
-    for agent in agents():
-        assert KEY not in str(command_line(agent))
+def test_a_nameless_image_has_a_name() -> None:
+    assert image_prompt("Which deer?", 1, "") == "Which deer?\nImage index: 2\nFilename: upload"

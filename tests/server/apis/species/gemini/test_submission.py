@@ -14,17 +14,22 @@ from tests.support import images
 
 from menagerie.species.v1.species_pb2 import GeminiAnalyzeRequest as Request
 from menagerie.type.v1.image_pb2 import Image
-from menagerie_server.apis.species.gemini.intake import Intake
-from menagerie_server.apis.species.gemini.schema import default_schema
-from menagerie_server.apis.species.gemini.spool import Spool
-from menagerie_server.apis.species.gemini.submission import read_submission
+from menagerie_server.apis.species.gemini.submission import (
+    NOT_AN_OBJECT,
+    default_schema,
+    read_schema,
+    read_submission,
+    spool_for,
+)
 from menagerie_server.errors import InvalidRequest, MissingField, RequestTooLarge
-from menagerie_server.uploads import CUT_OFF, MAX_TEXT_BYTES
+from menagerie_server.uploads import MAX_TEXT_BYTES
+from menagerie_server.uploads.form import CUT_OFF
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
 
     from menagerie_server.apis.species.gemini.submission import Submission
+    from menagerie_server.uploads import Spool
 
 FORM = "multipart/form-data; boundary=b"
 MAX_BYTES = 5 * 1024 * 1024
@@ -54,7 +59,7 @@ async def stream(requests: Iterable[Request]) -> AsyncIterator[Request]:
 
 
 async def read(requests: Iterable[Request], spool: Spool) -> Submission:
-    return await read_submission(stream(requests), Intake(spool, max_images=MAX_IMAGES))
+    return await read_submission(stream(requests), spool)
 
 
 async def read_form(form: bytes, spool: Spool) -> Submission:
@@ -69,8 +74,8 @@ async def test_a_form(spool: Spool) -> None:
     parts = (file(JPEG), text("schema_json", '{"type": "object"}'), PROMPT, file(PNG, filename="b"), END)
     submission = await read_form(b"".join(parts), spool)
     assert (submission.prompt, submission.schema) == ("Which deer?", {"type": "object"})
-    assert [image.filename for image in submission.images] == ["a.jpg", "b"]
-    assert [image.extent.read() for image in submission.images] == [JPEG, PNG]
+    assert [image.file.filename for image in submission.images] == ["a.jpg", "b"]
+    assert [image.file.read() for image in submission.images] == [JPEG, PNG]
 
 
 async def test_messages(spool: Spool) -> None:
@@ -78,7 +83,7 @@ async def test_messages(spool: Spool) -> None:
     others = [Request(), Request(image=Image(content=PNG), prompt="another prompt")]
     submission = await read([first, *others], spool)
     assert (submission.prompt, submission.schema) == ("Which deer?", default_schema())
-    assert [image.extent.read() for image in submission.images] == [JPEG, PNG]
+    assert [image.file.read() for image in submission.images] == [JPEG, PNG]
 
 
 async def test_gemini_is_told_the_type_that_an_image_has(spool: Spool) -> None:
@@ -92,11 +97,17 @@ FORMATTED = PROMPT + file(JPEG) + text("schema_json", "{}") + file(PNG) + END
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(cuts=st.lists(st.integers(1, len(FORMATTED) - 1), unique=True, max_size=8).map(sorted))
 async def test_pieces_give_what_the_whole_gives(cuts: list[int]) -> None:
-    spool = Spool()
+    spool = spool_for(MAX_IMAGES)
     submission = await read(pieces(FORMATTED, cuts), spool)
-    contents = [image.extent.read() for image in submission.images]
+    contents = [image.file.read() for image in submission.images]
     spool.close()
     assert (submission.prompt, submission.schema, contents) == ("Which deer?", {}, [JPEG, PNG])
+
+
+@pytest.mark.parametrize("declared", ["IMAGE/JPEG", " image/jpeg; q=1", "", "Image/WebP;charset=x"])
+async def test_messages_declare_a_type_as_loosely_as_forms(spool: Spool, declared: str) -> None:
+    submission = await read([Request(prompt="p", image=Image(content=JPEG, content_type=declared))], spool)
+    assert submission.images[0].media_type == "image/jpeg"
 
 
 @pytest.mark.parametrize(
@@ -110,10 +121,6 @@ async def test_pieces_give_what_the_whole_gives(cuts: list[int]) -> None:
         (PROMPT + file(b"GIF89a and more") + END, "Invalid image file signature."),
         (PROMPT + file(b"") + END, "Invalid image file signature."),
         (PROMPT + file(JPEG) * (MAX_IMAGES + 1) + END, "Too many image files. At most 3 are allowed."),
-        (
-            PROMPT + file(images.padded_to(MAX_BYTES + 1)) + END,
-            "File too large. Maximum size is 5MB.",
-        ),
         (PROMPT + file(JPEG), CUT_OFF),
         (text("prompt", "x" * (MAX_TEXT_BYTES + 1)) + file(JPEG) + END, "Field too long: prompt"),
         (PROMPT + text("note", "x" * (MAX_TEXT_BYTES + 1)) + END, "Field too long: note"),
@@ -125,6 +132,15 @@ async def test_what_a_form_may_not_hold(spool: Spool, form: bytes, reason: str) 
     with pytest.raises(InvalidRequest) as refused:
         await read_form(form, spool)
     assert str(refused.value) == reason
+
+
+async def test_an_image_may_have_so_many_bytes_and_no_more(spool: Spool) -> None:
+    largest = images.padded_to(MAX_BYTES)
+    assert (await read_form(PROMPT + file(largest) + END, spool)).images[0].file.size == MAX_BYTES
+    with pytest.raises(RequestTooLarge):
+        await read_form(PROMPT + file(largest + b"!") + END, spool)
+    with pytest.raises(RequestTooLarge):
+        await read([Request(prompt="p", image=Image(content=largest + b"!"))], spool)
 
 
 @pytest.mark.parametrize("form", [file(JPEG) + END, text("prompt", "  ") + file(JPEG) + END, END])
@@ -154,11 +170,11 @@ async def test_a_form_without_a_prompt(spool: Spool, form: bytes) -> None:
         ([Request(prompt="p", schema_json=" " * (MAX_TEXT_BYTES + 1))], "Field too long: schema_json"),
         (
             [Request(prompt="p"), Request(upload=HttpBody(data=b"--b"))],
-            "A form and single images cannot be sent in one call.",
+            "A form and typed messages cannot be sent in one call.",
         ),
         (
             [*pieces(b"--b\r\n"), Request(image=Image(content=JPEG))],
-            "A form and single images cannot be sent in one call.",
+            "A form and typed messages cannot be sent in one call.",
         ),
     ],
 )
@@ -215,3 +231,27 @@ async def test_images_take_no_memory(spool: Spool) -> None:
     tracemalloc.stop()
     assert len(submission.images) == MAX_IMAGES
     assert peak < 1024 * 1024
+
+
+@pytest.mark.parametrize("text", ["", "  \r\n"])
+def test_a_blank_schema_is_the_default_one(text: str) -> None:
+    assert read_schema(text) == default_schema()
+
+
+def test_the_default_schema_asks_for_a_label() -> None:
+    assert default_schema()["required"] == ["category_label", "analysis"]
+
+
+def test_the_callers_schema_is_kept_as_it_is() -> None:
+    assert read_schema('{"type": "object", "x": [1, null]}') == {"type": "object", "x": [1, None]}
+
+
+@pytest.mark.parametrize("text", ["[]", "7", '{"a": NaN}'])
+def test_a_schema_that_is_no_object_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest, match=NOT_AN_OBJECT):
+        read_schema(text)
+
+
+def test_a_schema_that_is_no_json_gets_the_decoders_message() -> None:
+    with pytest.raises(InvalidRequest, match=r"^Expecting value: line 1 column 1 \(char 0\)$"):
+        read_schema("type: object")

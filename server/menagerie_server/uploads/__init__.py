@@ -1,0 +1,24 @@
+"""Reads uploads: one place for every API, whether a form comes whole or in pieces, or as typed messages."""
+
+from __future__ import annotations
+
+from menagerie_server.uploads.form import MAX_TEXT_BYTES, Form, Part, media_type, read_form
+from menagerie_server.uploads.spool import FileLimits, IncomingFile, Spool, SpooledFile, temp_dir_ready
+from menagerie_server.uploads.stream import FileReceiver, UploadReceiver, UploadStream, check_text
+
+__all__ = [
+    "MAX_TEXT_BYTES",
+    "FileLimits",
+    "FileReceiver",
+    "Form",
+    "IncomingFile",
+    "Part",
+    "Spool",
+    "SpooledFile",
+    "UploadReceiver",
+    "UploadStream",
+    "check_text",
+    "media_type",
+    "read_form",
+    "temp_dir_ready",
+]
