@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Photo = NDArray[np.uint8]
 
 _LARGEST: Final = 640
-_KINDS: Final = {"crop": 0.72, "pasted": 0.12, "texture": 0.1, "noise": 0.04, "plain": 0.02}
+_KINDS: Final = {"crop": 0.68, "pasted": 0.1, "hollow": 0.08, "texture": 0.08, "noise": 0.04, "plain": 0.02}
 
 
 class Exposure:
@@ -34,6 +34,7 @@ class Exposure:
         self._draw: dict[str, Callable[[np.random.Generator], Photo]] = {
             "crop": self.scene,
             "pasted": self._pasted,
+            "hollow": self._hollow,
             "texture": _texture,
             "noise": _noise,
             "plain": _plain,
@@ -67,6 +68,16 @@ class Exposure:
         distance = np.abs(across / sides[0]) ** 3 + np.abs(down / sides[1]) ** 3
         cover = np.clip((1 - distance) / random.uniform(0.05, 0.4), 0, 1)[..., np.newaxis]
         return (behind * (1 - cover) + front * cover).astype(np.uint8)
+
+    def _hollow(self, random: np.random.Generator) -> Photo:
+        """Sink two dark hollows into what is no muzzle, as eyes lie in a face."""
+        surface = self._pasted(random) if random.random() < 0.5 else _fitted(self.scene(random))
+        axis = np.linspace(-1, 1, SIZE, dtype=np.float32)
+        apart, high = random.uniform(0.2, 0.8), random.uniform(-0.6, 0.4)
+        wide, tall = random.uniform(0.08, 0.3), random.uniform(0.06, 0.3)
+        squared = ((np.abs(axis) - apart) / wide) ** 2 + ((axis[:, np.newaxis] - high) / tall) ** 2
+        dark = random.uniform(0.4, 0.95) * np.clip((1.4 - squared) / random.uniform(0.2, 1.4), 0, 1)
+        return (surface * (1 - dark[..., np.newaxis])).astype(np.uint8)
 
 
 def _open(file: Path) -> Photo:

@@ -39,12 +39,15 @@ class Embedder:
     """From the same to unit codes (n, DIMENSIONS), and the logit of "this is a muzzle" (n, 1)."""
 
 
-def build(seed: int) -> Embedder:
+def build(seed: int, *, precision: str = "float32") -> Embedder:
     """Make an untrained embedder; the same seed gives the same weights.
+
+    Weights are of float32 in every precision that Keras has, such as "mixed_bfloat16".
 
     Short codes for what a network does not know: Dhamija et al. 2018, "Reducing Network Agnostophobia".
     """
     keras.utils.set_random_seed(seed)
+    keras.config.set_dtype_policy(precision)
     photos = keras.Input((SIZE, SIZE, 3), dtype="uint8", name="photos")
     features = _contrast(ops.cast(photos, "float32") / 255.0)
     for filters, stride in _BLOCKS:
@@ -67,7 +70,7 @@ def _contrast(colours: Tensor) -> Tensor:
     spread = ops.sqrt(ops.mean(ops.square(colours - mean), axis=(1, 2, 3), keepdims=True))
     relative = (colours - mean) / (spread + 0.03)
     brightness = ops.mean(relative, axis=-1, keepdims=True)
-    around = layers.AveragePooling2D(_NEIGHBOURHOOD, strides=1, padding="same")
+    around = layers.AveragePooling2D(_NEIGHBOURHOOD, strides=1, padding="same", dtype="float32")
     detail = brightness - around(brightness)
     local = detail / ops.sqrt(around(ops.square(detail)) + 0.01)
     return ops.concatenate([relative, local], axis=-1)

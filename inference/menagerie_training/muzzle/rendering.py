@@ -42,6 +42,9 @@ class Light(NamedTuple):
     down: float
     gloss: float
 
+    sky: tuple[float, float, float]
+    """The colour that wet skin mirrors."""
+
 
 def photograph(
     animal: Animal, random: np.random.Generator, scene: NDArray[np.uint8], *, distance: float = 1.0
@@ -51,7 +54,7 @@ def photograph(
     `scene` (any, any, 3) is seen behind the head.
     """
     view = _look(random, distance)
-    light = Light(random.normal(0, 0.7), random.normal(-0.6, 0.6), random.gamma(1.2, 0.5))
+    light = _light(random)
     picture = _skin(animal, view, light, random)
     picture = _hair(animal, view, random, picture)
     picture = _nostrils(animal, view, random, picture)
@@ -95,6 +98,12 @@ def _look(random: np.random.Generator, distance: float) -> View:
     )
 
 
+def _light(random: np.random.Generator) -> Light:
+    blue = max(0.0, random.normal(0, 0.35))
+    sky = (1 - 0.5 * blue, 1 - 0.1 * blue, 1 + 0.3 * blue)
+    return Light(random.normal(0, 0.7), random.normal(-0.6, 0.6), random.gamma(1.2, 0.6), sky)
+
+
 def _sample(field: Field, view: View) -> Field:
     """Look a map of the skin up, bilinearly; beyond its edge it is mirrored."""
     places = [np.abs((axis + 1) * (SIDE - 1) / 2) for axis in (view.across, view.down)]
@@ -118,7 +127,8 @@ def _skin(animal: Animal, view: View, light: Light, random: np.random.Generator)
     wet = _blob(view, random.uniform(-0.3, 0.3), random.uniform(-0.7, 0.1), random.uniform(0.25, 0.6))
     glow = light.gloss * random.uniform(0.02, 0.25) * wet * (0.5 + height)
     lit = albedo * (facing * ambient)[..., np.newaxis] + 0.02
-    return np.asarray(lit + (shine * (0.3 + wet) + glow)[..., np.newaxis], np.float32)
+    mirrored = (shine * (0.3 + wet) + glow)[..., np.newaxis] * np.array(light.sky, np.float32)
+    return np.asarray(lit + mirrored, np.float32)
 
 
 def _hair(animal: Animal, view: View, random: np.random.Generator, skin: Picture) -> Picture:

@@ -52,7 +52,7 @@ def train(pictures: Pictures, plan: Plan, seed: int, report: Callable[[str], Non
     Animals are told apart by the large margin cosine loss (Wang et al. 2018, "CosFace"), each with a
     direction of its own that is learnt beside the network and then forgotten.
     """
-    embedder = build(seed)
+    embedder = build(seed, precision="mixed_bfloat16")
     step = _step(embedder, plan)
     losses = []
     for number, batch in enumerate(_batches(pictures, plan, seed), 1):
@@ -60,7 +60,9 @@ def train(pictures: Pictures, plan: Plan, seed: int, report: Callable[[str], Non
         if number % 50 == 0:
             animals, gate = np.mean(losses[-50:], axis=0)
             report(f"step {number} of {plan.steps}: animals {animals:.3f}, muzzle or not {gate:.3f}")
-    return embedder
+    trained = build(seed)
+    trained.learner.set_weights(embedder.learner.get_weights())
+    return trained
 
 
 def _step(embedder: Embedder, plan: Plan) -> Callable[..., tuple[Any, Any]]:
