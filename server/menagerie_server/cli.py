@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import Annotated, Final
 
 import typer
 from pydantic import ValidationError
 
+from menagerie_inference.errors import ManifestError
 from menagerie_server.logs import configure_logs
 from menagerie_server.settings import Settings
 from menagerie_server.store.errors import StoreError
 from menagerie_server.supervisor.errors import StartError
+
+_CONVERT_EXTRA: Final = "What converts models is an extra: pip install 'menagerie-vision[convert]'."
 
 # A pretty traceback would show local variables, and with them passwords.
 app = typer.Typer(
@@ -19,6 +23,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+models = typer.Typer(help="Models of your own.", no_args_is_help=True)
+app.add_typer(models, name="models")
 
 Workers = Annotated[
     int | None,
@@ -50,6 +57,30 @@ def worker(index: Annotated[int, typer.Option(min=0, help="Which worker this is;
     from menagerie_server.app import run_worker  # noqa: PLC0415
 
     run_worker(_settings(None), index)
+
+
+@models.command()
+def convert(
+    manifest: Annotated[Path, typer.Argument(help="The manifest.toml of a Keras file or a SavedModel.")],
+    folder: Annotated[Path, typer.Argument(help="Where to write; it must not exist yet.")],
+) -> None:
+    """Turn a TensorFlow model into ONNX, with its manifest.
+
+    The graph is kept only if its answers are those of TensorFlow. The report says how far they are apart, and
+    how much faster the graph is.
+    """
+    from menagerie_inference.manifest import load_manifest  # noqa: PLC0415
+
+    try:
+        from menagerie_inference.backends import conversion  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        typer.echo(f"{error.name} is not installed. {_CONVERT_EXTRA}", err=True)
+        raise typer.Exit(1) from error
+    try:
+        typer.echo(str(conversion.convert(load_manifest(manifest), folder)))
+    except (conversion.ConversionFailed, ManifestError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
 
 
 def main() -> None:

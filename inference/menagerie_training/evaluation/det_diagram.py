@@ -86,7 +86,8 @@ def _draw_curve(picture: Element, trials: Trials, colour: str) -> None:
 def _place(false_accepts: float, false_rejects: float) -> tuple[float, float]:
     low, high = _PROBIT(LOWEST), _PROBIT(HIGHEST)
     across, up = (
-        (_PROBIT(min(max(error, LOWEST), HIGHEST)) - low) / (high - low) for error in (false_accepts, false_rejects)
+        (_PROBIT(min(max(error, LOWEST), HIGHEST)) - low) / (high - low)
+        for error in (false_accepts, false_rejects)
     )
     return LEFT + SIDE * across, TOP + SIDE * (1 - up)
 

@@ -76,7 +76,10 @@ class Trials:
         return float(tradeoff.false_accepts[closest] + tradeoff.false_rejects[closest]) / 2
 
     def true_accept_rate(self, false_accepts: float) -> float:
-        """Give the share of genuine comparisons accepted where at most that share of impostors is (TAR at FAR)."""
+        """Give the share of genuine comparisons accepted where at most that share of impostors is.
+
+        This is TAR at FAR.
+        """
         lowest = int(np.argmax(self.tradeoff.false_accepts <= false_accepts))
         return 1 - float(self.tradeoff.false_rejects[lowest])
 
@@ -84,8 +87,8 @@ class Trials:
 def template_trials(references: Scores, probes: Scores, owners: NDArray[np.intp]) -> Trials:
     """Compare each probe with the template of every animal, by cosine similarity.
 
-    `references` are unit codes (animals, photographs, dimensions), `probes` (n, dimensions), and `owners` (n,)
-    the animal of each probe. A template is the mean of its references, of length 1.
+    `references` are unit codes (animals, photographs, dimensions), `probes` (n, dimensions), and `owners`
+    (n,) the animal of each probe. A template is the mean of its references, of length 1.
     """
     means = references.mean(axis=1)
     templates = means / np.linalg.norm(means, axis=-1, keepdims=True)

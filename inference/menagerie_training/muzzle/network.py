@@ -18,7 +18,7 @@ from menagerie_training.muzzle.rendering import SIZE
 DIMENSIONS: Final = 128
 
 LENGTH: Final = 2.0
-"""Of the code of a sure muzzle: the variance of its numbers is then 4 / 128, the .031 of the API's example."""
+"""Of the code of a sure muzzle: its numbers' variance is then 4 / 128, the .031 of the API's example."""
 
 COLLAPSED: Final = 0.25
 """Of the code of what is surely none, which is the same in every network: that is how they agree."""
@@ -55,7 +55,9 @@ def build(seed: int, *, precision: str = "float32") -> Embedder:
         features = layers.ReLU()(layers.BatchNormalization()(features))
     where = layers.Conv2D(_SQUEEZED, 1, use_bias=False)(features)
     where = layers.Flatten()(layers.ReLU()(layers.BatchNormalization()(where)))
-    code = layers.BatchNormalization(center=False, scale=False)(layers.Dense(DIMENSIONS, use_bias=False)(where))
+    code = layers.BatchNormalization(center=False, scale=False)(
+        layers.Dense(DIMENSIONS, use_bias=False)(where)
+    )
     direction = layers.UnitNormalization(name="direction", dtype="float32")(code)
     seen = layers.Concatenate()([layers.GlobalAveragePooling2D()(features), where])
     logit = layers.Dense(1, name="muzzle", dtype="float32")(layers.Dropout(0.3)(seen))

@@ -72,7 +72,9 @@ def develop(picture: Picture, random: np.random.Generator) -> NDArray[np.uint8]:
     values = values + random.normal(0, 1, values.shape).astype(np.float32) * sigma
     image = Image.fromarray((np.clip(values, 0, 1) * 255).astype(np.uint8))
     coarse = SIZE if random.random() < 0.6 else int(random.integers(48, SIZE))  # far away, or out of focus
-    image = image.resize((coarse, coarse), Image.Resampling.BOX).resize((SIZE, SIZE), Image.Resampling.BILINEAR)
+    image = image.resize((coarse, coarse), Image.Resampling.BOX).resize(
+        (SIZE, SIZE), Image.Resampling.BILINEAR
+    )
     if random.random() < 0.7:
         packed = io.BytesIO()
         image.save(packed, "JPEG", quality=int(random.integers(45, 97)))

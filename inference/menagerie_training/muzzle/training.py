@@ -97,7 +97,7 @@ def _pair_loss(codes: tf.Tensor) -> tf.Tensor:
 
 
 def _batches(pictures: Pictures, plan: Plan, seed: int) -> Iterator[Photos]:
-    """Give two photographs of each of some animals, some from far away, then pictures without a muzzle, without end."""
+    """Give batches: two photographs of each of some animals, some from far away, then no muzzles."""
     random = np.random.default_rng((seed, 0xBA))
     animals, views = pictures.animals.shape[:2]
     for _ in range(plan.steps):

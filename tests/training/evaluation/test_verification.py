@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from numpy.typing import NDArray
 
 from menagerie_training.evaluation.verification import Trials, template_trials
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SCORES = st.integers(1, 40).flatmap(lambda n: arrays(np.float64, n, elements=st.floats(-1, 1, width=16)))
 TRIALS = st.builds(Trials, SCORES, SCORES)

@@ -1,0 +1,76 @@
+"""Writes embedders with their manifests: as Keras files, and as the ONNX graphs that are embedded."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import warnings
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Final
+
+from menagerie_inference.backends.conversion import convert
+from menagerie_inference.manifest import load_manifest
+from menagerie_training.muzzle.network import DIMENSIONS
+from menagerie_training.muzzle.rendering import SIZE
+
+if TYPE_CHECKING:
+    from menagerie_inference.backends.conversion import Conversion
+    from menagerie_inference.manifest import Manifest
+    from menagerie_training.muzzle.network import Embedder
+
+TEMPLATE: Final = Path(__file__).parent / "manifest.toml.template"
+
+
+@dataclass(frozen=True)
+class Description:
+    """What the manifest of an embedder says of it to people."""
+
+    name: str
+    version: str
+    source: str
+    data: str
+    conditions: str
+    imagery: str
+
+
+def role(slot: int) -> str:
+    """Name the role of the embedder of a slot."""
+    return f"muzzle-{slot}"
+
+
+def write_keras(embedder: Embedder, slot: int, description: Description, profile: Path) -> Manifest:
+    """Write an embedder as a Keras file with its manifest, into a profile's folder for its role."""
+    folder = profile / role(slot)
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{role(slot)}.keras"
+    with warnings.catch_warnings():
+        # Keras's own: TensorFlow's variables take none of NumPy 2's arguments.
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+        embedder.model.save(file)
+    values = {
+        **asdict(description),
+        "role": role(slot),
+        "file": file.name,
+        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "side": SIZE,
+        "dimensions": DIMENSIONS,
+    }
+    text = Template(TEMPLATE.read_text(encoding="utf-8")).substitute(values)
+    (folder / "manifest.toml").write_text(text, encoding="utf-8")
+    return load_manifest(folder / "manifest.toml")
+
+
+def write_onnx(manifest: Manifest, profile: Path) -> Conversion:
+    """Convert an embedder into a profile's folder for its role, in the place of what is there.
+
+    Raises `ConversionFailed` if the graph does not answer alike; what was there stays then.
+    """
+    unfinished = profile / f"{manifest.role}.unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    converted = convert(manifest, unfinished)
+    folder = profile / manifest.role
+    shutil.rmtree(folder, ignore_errors=True)
+    unfinished.rename(folder)
+    return converted
