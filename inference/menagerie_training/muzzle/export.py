@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Final
@@ -40,15 +40,24 @@ def role(slot: int) -> str:
     return f"muzzle-{slot}"
 
 
-def write_keras(embedder: Embedder, slot: int, description: Description, profile: Path) -> Manifest:
-    """Write an embedder as a Keras file with its manifest, into a profile's folder for its role."""
-    folder = profile / role(slot)
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{role(slot)}.keras"
+def keras_file(slot: int, profile: Path) -> Path:
+    """Say where a profile has the Keras file of a slot."""
+    return profile / role(slot) / f"{role(slot)}.keras"
+
+
+def write_keras(embedder: Embedder, slot: int, profile: Path) -> None:
+    """Write an embedder as a Keras file."""
+    file = keras_file(slot, profile)
+    file.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         # Keras's own: TensorFlow's variables take none of NumPy 2's arguments.
         warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
         embedder.model.save(file)
+
+
+def describe(slot: int, description: Description, profile: Path) -> Manifest:
+    """Write the manifest of a Keras file beside it."""
+    file = keras_file(slot, profile)
     values = {
         **asdict(description),
         "role": role(slot),
@@ -57,9 +66,10 @@ def write_keras(embedder: Embedder, slot: int, description: Description, profile
         "side": SIZE,
         "dimensions": DIMENSIONS,
     }
+    manifest = file.parent / "manifest.toml"
     text = Template(TEMPLATE.read_text(encoding="utf-8")).substitute(values)
-    (folder / "manifest.toml").write_text(text, encoding="utf-8")
-    return load_manifest(folder / "manifest.toml")
+    manifest.write_text(text, encoding="utf-8")
+    return load_manifest(manifest)
 
 
 def write_onnx(manifest: Manifest, profile: Path) -> Conversion:
@@ -73,4 +83,4 @@ def write_onnx(manifest: Manifest, profile: Path) -> Conversion:
     folder = profile / manifest.role
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
-    return converted
+    return replace(converted, manifest=load_manifest(folder / "manifest.toml"))

@@ -72,10 +72,16 @@ def _contrast(colours: Tensor) -> Tensor:
     spread = ops.sqrt(ops.mean(ops.square(colours - mean), axis=(1, 2, 3), keepdims=True))
     relative = (colours - mean) / (spread + 0.03)
     brightness = ops.mean(relative, axis=-1, keepdims=True)
-    around = layers.AveragePooling2D(_NEIGHBOURHOOD, strides=1, padding="same", dtype="float32")
-    detail = brightness - around(brightness)
-    local = detail / ops.sqrt(around(ops.square(detail)) + 0.01)
+    detail = brightness - _around(brightness)
+    local = detail / ops.sqrt(_around(ops.square(detail)) + 0.01)
     return ops.concatenate([relative, local], axis=-1)
+
+
+def _around(values: Tensor) -> Tensor:
+    """Give the mean of the square around each px: along rows, then along columns, a fifth of the work."""
+    for shape in ((1, _NEIGHBOURHOOD), (_NEIGHBOURHOOD, 1)):
+        values = layers.AveragePooling2D(shape, strides=1, padding="same", dtype="float32")(values)
+    return values
 
 
 def _gated(direction: Tensor, logit: Tensor) -> Tensor:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from multiprocessing import get_context
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
@@ -38,6 +38,21 @@ class Pictures:
 
     others: Photos
     """(n, height, width, 3)."""
+
+    def save(self, folder: Path) -> None:
+        """Write them into a folder, which is made: drawing takes minutes."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for part in fields(self):
+            np.save(folder / f"{part.name}.npy", getattr(self, part.name))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Open what `save()` wrote; the files are read as they are needed.
+
+        Raises `FileNotFoundError` if they are not there.
+        """
+        files = (folder / f"{part.name}.npy" for part in fields(cls))
+        return cls(*(np.load(file, mmap_mode="r") for file in files))
 
 
 def draw_animals(seeds: Sequence[int], views: int, scenes: Sequence[Path], processes: int) -> Photos:
