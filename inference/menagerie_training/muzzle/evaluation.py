@@ -193,7 +193,10 @@ def main() -> None:
 
 
 def measure(embedders: Embedders, arguments: argparse.Namespace) -> MuzzleReport:
-    """Measure on drawn animals, and on all the folders that were named."""
+    """Measure on drawn animals, and on all the folders that were named.
+
+    Raises `ValueError` for a folder of which training saw everything, or with fewer than two animals.
+    """
     title = f"{arguments.identities} drawn animals"
     shares, trials = {}, {}
     shares[title], trials[title] = measure_drawn(embedders, arguments.identities)
@@ -203,6 +206,8 @@ def measure(embedders: Embedders, arguments: argparse.Namespace) -> MuzzleReport
     seen = photographs(SCENES)
     for folder in arguments.others:
         files = unseen(photographs(folder), seen)
+        if not files:
+            raise ValueError(f"{folder} holds no photograph that training did not see")
         shares[f"no muzzle, {folder.name}"] = check_photographs(embedders, files, {})
     if arguments.animals:
         held = [one for one in read_animals(arguments.animals, least=len(REFERENCES) + 1) if one.held_out]
