@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 from pydantic import ValidationError
 
-from menagerie_inference.errors import ManifestError
+from menagerie_inference.errors import InferenceError
 from menagerie_server.logs import configure_logs
 from menagerie_server.settings import Settings
 from menagerie_server.store.errors import StoreError
@@ -63,12 +63,16 @@ def worker(index: Annotated[int, typer.Option(min=0, help="Which worker this is;
 def convert(
     manifest: Annotated[Path, typer.Argument(help="The manifest.toml of a Keras file or a SavedModel.")],
     folder: Annotated[Path, typer.Argument(help="Where to write; it must not exist yet.")],
+    photo: Annotated[
+        list[Path] | None, typer.Option(help="A photograph to compare answers on; as often as you like.")
+    ] = None,
 ) -> None:
     """Turn a TensorFlow model into ONNX, with its manifest.
 
     The graph is kept only if its answers are those of TensorFlow. The report says how far they are apart, and
     how much faster the graph is.
     """
+    from menagerie_inference.image import decode  # noqa: PLC0415
     from menagerie_inference.manifest import load_manifest  # noqa: PLC0415
 
     try:
@@ -77,8 +81,10 @@ def convert(
         typer.echo(f"{error.name} is not installed. {_CONVERT_EXTRA}", err=True)
         raise typer.Exit(1) from error
     try:
-        typer.echo(str(conversion.convert(load_manifest(manifest), folder)))
-    except (conversion.ConversionFailed, ManifestError) as error:
+        model = load_manifest(manifest)
+        photographs = [decode(file.read_bytes(), model.input).pixels for file in photo or []]
+        typer.echo(str(conversion.convert(model, folder, photographs)))
+    except (InferenceError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
 

@@ -37,9 +37,11 @@ def model() -> keras.Model:
 @pytest.mark.parametrize("form", [KERAS, SAVED_MODEL])
 def test_models_convert_writes_a_graph_and_a_report(model: keras.Model, tmp_path: Path, form: str) -> None:
     manifest = write_manifest(write(model, tmp_path, form), tmp_path, OUTPUT)
-    result = CliRunner().invoke(app, ["models", "convert", str(manifest), str(tmp_path / "graph")])
+    photo = ["--photo", "tests/photos/alpaca.jpg", "--photo", "tests/photos/duck.jpg"]
+    result = CliRunner().invoke(app, ["models", "convert", str(manifest), str(tmp_path / "graph"), *photo])
     assert result.exit_code == 0, result.stderr
     assert "parity: max |d| probability " in result.stdout
+    assert "over 34 images" in result.stdout
     assert "times as fast" in result.stdout
     images = np.random.default_rng(3).integers(0, 256, (3, HEIGHT, WIDTH, 3), np.uint8)
     found = load_backend(load_manifest(tmp_path / "graph" / "manifest.toml"), threads=1).run(images)
@@ -62,6 +64,15 @@ def test_models_convert_names_what_is_wrong_with_the_manifest(tmp_path: Path) ->
     result = CliRunner().invoke(app, ["models", "convert", str(missing), str(tmp_path / "graph")])
     assert result.exit_code == 1
     assert result.stderr.startswith(f"{missing}: ")
+
+
+def test_models_convert_names_a_photograph_that_is_none(model: keras.Model, tmp_path: Path) -> None:
+    manifest = write_manifest(write(model, tmp_path, KERAS), tmp_path, OUTPUT)
+    photo = ["--photo", str(tmp_path / "none.jpg")]
+    result = CliRunner().invoke(app, ["models", "convert", str(manifest), str(tmp_path / "graph"), *photo])
+    assert result.exit_code == 1
+    assert "none.jpg" in result.stderr
+    assert not (tmp_path / "graph").exists()
 
 
 def test_models_convert_says_how_to_install_what_it_needs(

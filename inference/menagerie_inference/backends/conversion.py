@@ -26,6 +26,8 @@ from menagerie_inference.errors import InferenceError, ManifestError
 from menagerie_inference.manifest import Manifest, ModelFile, load_manifest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from menagerie_inference.backends import Backend
@@ -54,7 +56,7 @@ class Conversion:
     """Of the graph, as it was written beside it."""
 
     differences: dict[str, float]
-    """The most that a number of each output differs, over random images."""
+    """The most that a number of each output differs, over random images and those that were given."""
 
     images: int
     """How many those were."""
@@ -74,17 +76,23 @@ class Conversion:
         differences = ", ".join(f"{name} {most:.1e}" for name, most in self.differences.items())
         return (
             f"{self.manifest.identity}: {self.manifest.files[0].path}\n"
-            f"parity: max |d| {differences} over {self.images} random images (at most {TOLERANCE:.0e})\n"
+            f"parity: max |d| {differences} over {self.images} images (at most {TOLERANCE:.0e})\n"
             f"one image: TensorFlow {self.tensorflow_seconds * 1e3:.2f} ms, ONNX Runtime "
             f"{self.onnx_seconds * 1e3:.2f} ms, {self.speed_up:.1f} times as fast"
         )
 
 
-def convert(manifest: Manifest, folder: Path) -> Conversion:
+def convert(manifest: Manifest, folder: Path, photographs: Sequence[NDArray[np.uint8]] = ()) -> Conversion:
     """Write a model of the backend "tensorflow" as ONNX into a new folder, with its manifest.
 
     The graph takes uint8 images, and scales them itself as the manifest says. The manifest keeps the
     model's name and version, as the weights are the same.
+
+    Args:
+        manifest: What is converted.
+        folder: Where to write.
+        photographs: Images (height, width, 3) of the manifest's size, to compare answers on besides random
+            ones: a network that turns noise away says little there.
 
     Raises `ConversionFailed` if the folder exists, if an operation has no counterpart in ONNX, and if the
     answers differ by more than `TOLERANCE`; `ManifestError` if the model is not what its manifest says.
@@ -96,7 +104,11 @@ def convert(manifest: Manifest, folder: Path) -> Conversion:
         draft = Path(unfinished) / folder.name
         draft.mkdir()
         _write(manifest, draft)
-        compared = _compare(manifest, load_manifest(draft / "manifest.toml"))
+        compared = _compare(
+            manifest,
+            load_manifest(draft / "manifest.toml"),
+            np.stack([*_random_images(manifest), *photographs]),
+        )
         draft.rename(folder)
     return replace(compared, manifest=load_manifest(folder / "manifest.toml"))
 
@@ -155,9 +167,8 @@ def _licence(manifest: Manifest, path: Path) -> str:
     return next(file.licence for file in manifest.files if file.path == path)
 
 
-def _compare(before: Manifest, after: Manifest) -> Conversion:
+def _compare(before: Manifest, after: Manifest, images: NDArray[np.uint8]) -> Conversion:
     with closing(TensorflowBackend(before, threads=1)) as tensorflow, closing(_open(after)) as graph:
-        images = _random_images(before)
         expected, found = tensorflow.run(images), graph.run(images)
         differences = {
             name: float(np.abs(found[name].astype(np.float64) - values).max())

@@ -10,16 +10,23 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from menagerie_inference.backends.conversion import convert
 from menagerie_inference.manifest import load_manifest
+from menagerie_training.muzzle.animals import grow
 from menagerie_training.muzzle.network import DIMENSIONS
-from menagerie_training.muzzle.rendering import SIZE
+from menagerie_training.muzzle.rendering import SIZE, photograph
 
 if TYPE_CHECKING:
     from menagerie_inference.backends.conversion import Conversion
     from menagerie_inference.manifest import Manifest
     from menagerie_training.muzzle.network import Embedder
 
+_COMPARED: Final = 16
+"""On how many drawn muzzles a graph's answers are compared, besides noise, which all embedders turn away."""
+
+_GREY: Final = np.full((SIZE, SIZE, 3), 128, np.uint8)
 TEMPLATE: Final = Path(__file__).parent / "manifest.toml.template"
 
 
@@ -79,7 +86,9 @@ def write_onnx(manifest: Manifest, profile: Path) -> Conversion:
     """
     unfinished = profile / f"{manifest.role}.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
-    converted = convert(manifest, unfinished)
+    random = np.random.default_rng(0)
+    muzzles = [photograph(grow(seed), random, _GREY) for seed in range(_COMPARED)]
+    converted = convert(manifest, unfinished, muzzles)
     folder = profile / manifest.role
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)

@@ -88,8 +88,14 @@ def test_the_report_tells_parity_and_speed(model: keras.Model, tmp_path: Path) -
     lines = str(result).splitlines()
     assert lines[0] == f"small 1.0: {tmp_path / 'after' / 'model.onnx'}"
     assert lines[1].startswith("parity: max |d| probability ")
-    assert lines[1].endswith("over 32 random images (at most 1e-04)")
+    assert lines[1].endswith("over 32 images (at most 1e-04)")
     assert lines[2].endswith("times as fast")
+
+
+def test_answers_are_compared_on_photographs_too(model: keras.Model, tmp_path: Path) -> None:
+    photographs = np.random.default_rng(8).integers(0, 256, (3, HEIGHT, WIDTH, 3), np.uint8)
+    result = convert(described(model, tmp_path / "before"), tmp_path / "after", list(photographs))
+    assert result.images == 35
 
 
 def test_a_graph_that_answers_otherwise_is_not_kept(
