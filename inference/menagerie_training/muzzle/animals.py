@@ -109,7 +109,7 @@ def _beads(random: np.random.Generator) -> Field:
     row = (down + bend * across**2 + 0.12 * smooth_noise(random, SIDE, 4)) * cells / 2 * stretch
     nearest, second = _worley(random, column, row)
     groove = np.clip((second - nearest) / random.uniform(0.3, 0.55), 0, 1)
-    return (groove * (1 - 0.35 * nearest)).astype(np.float32)
+    return np.asarray(groove * (1 - 0.35 * nearest), np.float32)
 
 
 def _worley(random: np.random.Generator, column: Field, row: Field) -> tuple[Field, Field]:
@@ -132,7 +132,8 @@ def _skin_colour(random: np.random.Generator) -> Colour:
         [[0.05, 0.05, 0.055], [0.13, 0.12, 0.12], [0.2, 0.14, 0.11], [0.55, 0.36, 0.28]], np.float32
     )
     kind = kinds[random.choice(4, p=[0.35, 0.3, 0.2, 0.15])]
-    return np.clip(kind * random.uniform(0.6, 1.6) * random.normal(1, 0.06, 3), 0.01, 0.9).astype(np.float32)
+    lit = kind * random.uniform(0.6, 1.6) * random.normal(1, 0.06, 3)
+    return np.asarray(np.clip(lit, 0.01, 0.9), np.float32)
 
 
 def _coat_colour(random: np.random.Generator) -> Colour:
@@ -142,4 +143,5 @@ def _coat_colour(random: np.random.Generator) -> Colour:
         np.float32,
     )
     kind = kinds[random.integers(5)]
-    return np.clip(kind * random.uniform(0.7, 1.3) * random.normal(1, 0.06, 3), 0.01, 0.95).astype(np.float32)
+    lit = kind * random.uniform(0.7, 1.3) * random.normal(1, 0.06, 3)
+    return np.asarray(np.clip(lit, 0.01, 0.95), np.float32)

@@ -57,7 +57,7 @@ class Exposure:
         drawn = _fitted(self._draw[kind](random))
         if random.random() < 0.5:
             return drawn
-        return develop((drawn / np.float32(255)) ** GAMMA, random)
+        return develop(np.asarray((drawn / 255) ** GAMMA, np.float32), random)
 
     def _pasted(self, random: np.random.Generator) -> Photo:
         """Paste a round piece of one photograph on another, as a rendered head lies before its scene."""
@@ -67,7 +67,7 @@ class Exposure:
         sides = random.uniform(0.4, 1.1, 2)
         distance = np.abs(across / sides[0]) ** 3 + np.abs(down / sides[1]) ** 3
         cover = np.clip((1 - distance) / random.uniform(0.05, 0.4), 0, 1)[..., np.newaxis]
-        return (behind * (1 - cover) + front * cover).astype(np.uint8)
+        return np.asarray(behind * (1 - cover) + front * cover).astype(np.uint8)
 
     def _hollow(self, random: np.random.Generator) -> Photo:
         """Sink two dark hollows into what is no muzzle, as eyes lie in a face."""
@@ -95,7 +95,7 @@ def _fitted(picture: Photo) -> Photo:
 def _coloured(random: np.random.Generator, values: NDArray[np.float32]) -> Photo:
     colours = random.uniform(0, 255, (2, 3))
     share = np.clip(0.5 + values, 0, 1)[..., np.newaxis]
-    return (colours[0] * share + colours[1] * (1 - share)).astype(np.uint8)
+    return np.asarray(colours[0] * share + colours[1] * (1 - share)).astype(np.uint8)
 
 
 def _texture(random: np.random.Generator) -> Photo:

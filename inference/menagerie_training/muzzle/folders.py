@@ -91,9 +91,9 @@ def show(file: Path, box: Box = WHOLE) -> Photos:
     """Read a photograph, cut to a box, as the embedders are shown it: (SIZE, SIZE, 3)."""
     with Image.open(file) as image:
         upright = ImageOps.exif_transpose(image).convert("RGB")
-    sides = (upright.width, upright.height) * 2
-    edges = tuple(round(share * side) for share, side in zip(box, sides, strict=True))
-    return np.asarray(fit(upright.crop(edges), INPUT))
+    left, right = (round(share * upright.width) for share in (box.left, box.right))
+    top, bottom = (round(share * upright.height) for share in (box.top, box.bottom))
+    return np.asarray(fit(upright.crop((left, top, right, bottom)), INPUT))
 
 
 def views(animal: RealAnimal, count: int, random: np.random.Generator) -> Photos:
@@ -104,7 +104,7 @@ def views(animal: RealAnimal, count: int, random: np.random.Generator) -> Photos
 def _view(file: Path, random: np.random.Generator) -> Photos:
     near, far = random.uniform(0, _ROOM, 2), 1 - random.uniform(0, _ROOM, 2)
     picture = show(file, Box(*near.tolist(), *far.tolist()))
-    return develop((picture / np.float32(255)) ** GAMMA, random)
+    return develop(np.asarray((picture / 255) ** GAMMA, np.float32), random)
 
 
 def unseen(files: Iterable[Path], seen: Iterable[Path]) -> Sequence[Path]:

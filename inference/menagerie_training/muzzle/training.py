@@ -77,7 +77,7 @@ def _step(embedder: Embedder, plan: Plan) -> Callable[..., tuple[Any, Any]]:
     learner, variables = embedder.learner, embedder.learner.trainable_variables
     known, muzzles = 2 * plan.animals, 2 * plan.animals + plan.far
 
-    @tf.function
+    @tf.function  # type: ignore[untyped-decorator]
     def step(photos: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             codes, logits = learner(photos, training=True)
