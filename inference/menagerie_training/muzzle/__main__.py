@@ -33,6 +33,7 @@ from menagerie_training.muzzle.evaluation import (
 )
 from menagerie_training.muzzle.export import Description, describe, keras_file, write_keras, write_onnx
 from menagerie_training.muzzle.folders import photographs, read_animals, views
+from menagerie_training.muzzle.network import open_embedder
 from menagerie_training.muzzle.pictures import Pictures, draw_animals, draw_far, draw_others
 from menagerie_training.muzzle.training import Plan, train
 
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from menagerie_training.evaluation.metrics import Share
     from menagerie_training.evaluation.verification import Trials
     from menagerie_training.muzzle.folders import RealAnimal
+    from menagerie_training.muzzle.network import Embedder
 
     Photos = NDArray[np.uint8]
 
@@ -52,7 +54,7 @@ VIEWS: Final = 8
 """How many animals are drawn, and how many photographs of each; of a real animal there are as many views."""
 
 OTHERS: Final = 12_000
-FAR: Final = 2000
+FAR: Final = 1000
 FIRST_FAR: Final = 2_000_000
 """The first seed of the animals from farther away."""
 
@@ -108,8 +110,16 @@ def main() -> None:
     for slot in SLOTS:
         if not keras_file(slot, arguments.work).exists():
             pictures = subjects.pictures(arguments.work)
-            write_keras(train(pictures, Plan(arguments.steps), slot, _say), slot, arguments.work)
+            write_keras(
+                train(pictures, Plan(arguments.steps), slot, _say, _start(arguments.start, slot)),
+                slot,
+                arguments.work,
+            )
     _say(str(publish(subjects, arguments.work, arguments.into, arguments.version)))
+
+
+def _start(folder: Path | None, slot: int) -> Embedder | None:
+    return open_embedder(keras_file(slot, folder)) if folder else None
 
 
 def publish(subjects: Subjects, work: Path, profile: Path, version: str) -> MuzzleReport:
@@ -177,6 +187,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--animals", type=Path, help="real animals, a folder each; drawn ones if not given")
     parser.add_argument("--scenes", type=Path, default=SCENES, help="photographs without a muzzle")
     parser.add_argument("--steps", type=int, default=Plan.steps, help="how long to train a network")
+    parser.add_argument("--start", type=Path, help="another folder for work, from whose networks to go on")
     parser.add_argument("--version", default="v1", help="for the manifests")
     parser.add_argument("--work", type=Path, default=Path("build/muzzle"), help="the folder for work")
     parser.add_argument("--into", type=Path, default=EMBEDDED_MODELS, help="the profile to write into")

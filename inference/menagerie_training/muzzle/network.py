@@ -9,6 +9,7 @@ import keras
 from keras import layers, ops
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Any
 
     Tensor = Any
@@ -64,6 +65,13 @@ def build(seed: int, *, precision: str = "float32") -> Embedder:
     return Embedder(
         keras.Model(photos, {"code": _gated(direction, logit)}), keras.Model(photos, [direction, logit])
     )
+
+
+def open_embedder(file: Path) -> Embedder:
+    """Open the Keras file of an embedder; raises `ValueError` if it is none, or another network's."""
+    embedder = build(0)
+    embedder.model.set_weights(keras.saving.load_model(file, compile=False, safe_mode=True).get_weights())
+    return embedder
 
 
 def _contrast(colours: Tensor) -> Tensor:

@@ -48,8 +48,16 @@ class Plan:
     rate: float = 2e-3
 
 
-def train(pictures: Pictures, plan: Plan, seed: int, report: Callable[[str], None]) -> Embedder:
-    """Train an embedder; the same seed on the same machine gives the same weights, but for rounding.
+def train(
+    pictures: Pictures,
+    plan: Plan,
+    seed: int,
+    report: Callable[[str], None],
+    start: Embedder | None = None,
+) -> Embedder:
+    """Train an embedder, from random weights or from those of another, such as one that saw drawn animals.
+
+    The same seed on the same machine gives the same weights, but for rounding.
 
     Animals are told apart by the loss of N pairs (Sohn 2016, "Improved Deep Metric Learning with Multi-class
     N-pair Loss Objective") with a margin on the cosine (Wang et al. 2018, "CosFace"). It computes in
@@ -57,6 +65,8 @@ def train(pictures: Pictures, plan: Plan, seed: int, report: Callable[[str], Non
     """
     plan = replace(plan, animals=min(plan.animals, len(pictures.animals)))
     embedder = build(seed, precision="mixed_bfloat16")
+    if start is not None:
+        embedder.model.set_weights(start.model.get_weights())
     step = _step(embedder, plan)
     losses = []
     for number, batch in enumerate(_batches(pictures, plan, seed), 1):
@@ -65,13 +75,13 @@ def train(pictures: Pictures, plan: Plan, seed: int, report: Callable[[str], Non
             animals, gate = np.mean(losses[-50:], axis=0)
             report(f"step {number} of {plan.steps}: animals {animals:.3f}, muzzle or not {gate:.3f}")
     trained = build(seed)
-    trained.learner.set_weights(embedder.learner.get_weights())
+    trained.model.set_weights(embedder.model.get_weights())
     return trained
 
 
 def _step(embedder: Embedder, plan: Plan) -> Callable[..., tuple[Any, Any]]:
     schedule = keras.optimizers.schedules.CosineDecay(
-        plan.rate * 0.05, plan.steps * 9 // 10, warmup_target=plan.rate, warmup_steps=plan.steps // 10
+        plan.rate * 0.05, max(plan.steps * 9 // 10, 1), warmup_target=plan.rate, warmup_steps=plan.steps // 10
     )
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=_DECAY, global_clipnorm=5.0)
     learner, variables = embedder.learner, embedder.learner.trainable_variables

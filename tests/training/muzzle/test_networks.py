@@ -11,8 +11,8 @@ from menagerie_inference.domains.muzzle import Codes
 from menagerie_inference.domains.muzzle.similarity import cross_model_similarity, embedding_variance
 from menagerie_inference.manifest import load_manifest
 from menagerie_training.muzzle.animals import grow
-from menagerie_training.muzzle.export import Description, describe, write_keras, write_onnx
-from menagerie_training.muzzle.network import COLLAPSED, DIMENSIONS, LENGTH, Embedder, build
+from menagerie_training.muzzle.export import Description, describe, keras_file, write_keras, write_onnx
+from menagerie_training.muzzle.network import COLLAPSED, DIMENSIONS, LENGTH, Embedder, build, open_embedder
 from menagerie_training.muzzle.pictures import Pictures
 from menagerie_training.muzzle.rendering import SIZE, photograph
 from menagerie_training.muzzle.training import Plan, train
@@ -91,13 +91,29 @@ def test_the_gate_alone_decides_whether_a_photograph_passes(
     assert cross_model_similarity(codes.by_model) == pytest.approx(np.full(6, similarity), abs=0.35)
 
 
+def test_an_embedder_is_opened_again_as_it_was(
+    embedder: Embedder, photos: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    write_keras(embedder, 60, tmp_path)
+    opened = open_embedder(keras_file(60, tmp_path))
+    for before, after in zip(embedder.learner(photos), opened.learner(photos), strict=True):
+        assert np.asarray(after) == pytest.approx(np.asarray(before), abs=1e-5)
+
+
 def test_training_learns_to_tell_animals_from_grey(photos: NDArray[np.uint8]) -> None:
     random = np.random.default_rng(9)
     animals = np.stack([[photograph(grow(seed), random, SCENE) for _ in range(2)] for seed in range(8)])
     grey = np.broadcast_to(random.integers(0, 256, (16, 1, 1, 3), np.uint8), (16, SIZE, SIZE, 3))
     lines: list[str] = []
     plan = Plan(steps=50, animals=48, far=4, others=12)
-    embedder = train(Pictures(animals, animals[:, 0], grey), plan, 60, lines.append)
+    pictures = Pictures(animals, animals[:, 0], grey)
+    embedder = train(pictures, plan, 60, lines.append)
     assert lines[0].startswith("step 50 of 50: animals ")
     muzzles, none = (np.asarray(embedder.learner(some)[1]).mean() for some in (photos, grey))
     assert muzzles > none + 1
+    further = train(
+        pictures, Plan(steps=2, animals=48, far=4, others=12, rate=0.0), 61, lines.append, embedder
+    )
+    assert np.asarray(further.learner(photos)[0]) == pytest.approx(
+        np.asarray(embedder.learner(photos)[0]), abs=0.05
+    )
