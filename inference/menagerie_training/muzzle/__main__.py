@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     Photos = NDArray[np.uint8]
 
-ANIMALS: Final = 3000
+ANIMALS: Final = 2740
 VIEWS: Final = 8
 """How many animals are drawn, and how many photographs of each; of a real animal there are as many views."""
 
