@@ -76,6 +76,9 @@ eval: $(VENV)/server.stamp ## measure the models on photographs: make eval PHOTO
 	python -m menagerie_training.nsfw.evaluation $(PHOTOS) $(PORTRAITS)
 	$(if $(CORAL),$(EVAL).coral $(CORAL) $(if $(UPSTREAM),--upstream $(UPSTREAM)) \
 	  $(if $(OTHERS),--others $(OTHERS)) --diagram build/eval/coral-reliability.svg)
+	python -m menagerie_training.muzzle.evaluation $(if $(ANIMALS),--animals $(ANIMALS)) \
+	  $(if $(MUZZLES),--muzzles $(MUZZLES)) $(if $(BOXES),--boxes $(BOXES)) \
+	  $(if $(NO_MUZZLES),--others $(NO_MUZZLES)) --diagram build/eval/muzzle-det.svg
 
 bench: $(VENV)/dev.stamp ## measure throughput and latency against the limit
 	python -m benchmarks

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from pydantic import ValidationError
 
+from menagerie_inference.errors import InferenceError
 from menagerie_server.logs import configure_logs
 from menagerie_server.settings import Settings
 from menagerie_server.store.errors import StoreError
 from menagerie_server.supervisor.errors import StartError
+
+_CONVERT_EXTRA: Final = "What converts models is an extra: pip install 'menagerie-vision[convert]'."
 
 # A pretty traceback would show local variables, and with them passwords.
 app = typer.Typer(
@@ -20,6 +23,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+models = typer.Typer(help="Models of your own.", no_args_is_help=True)
+app.add_typer(models, name="models")
 
 Workers = Annotated[
     int | None,
@@ -51,6 +57,36 @@ def worker(index: Annotated[int, typer.Option(min=0, help="Which worker this is;
     from menagerie_server.app import run_worker  # noqa: PLC0415
 
     run_worker(_settings(None), index)
+
+
+@models.command()
+def convert(
+    manifest: Annotated[Path, typer.Argument(help="The manifest.toml of a Keras file or a SavedModel.")],
+    folder: Annotated[Path, typer.Argument(help="Where to write; it must not exist yet.")],
+    photo: Annotated[
+        list[Path] | None, typer.Option(help="A photograph to compare answers on; as often as you like.")
+    ] = None,
+) -> None:
+    """Turn a TensorFlow model into ONNX, with its manifest.
+
+    The graph is kept only if its answers are those of TensorFlow. The report says how far they are apart, and
+    how much faster the graph is.
+    """
+    from menagerie_inference.image import decode  # noqa: PLC0415
+    from menagerie_inference.manifest import load_manifest  # noqa: PLC0415
+
+    try:
+        from menagerie_inference.backends import conversion  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        typer.echo(f"{error.name} is not installed. {_CONVERT_EXTRA}", err=True)
+        raise typer.Exit(1) from error
+    try:
+        model = load_manifest(manifest)
+        photographs = [decode(file.read_bytes(), model.input).pixels for file in photo or []]
+        typer.echo(str(conversion.convert(model, folder, photographs)))
+    except (InferenceError, OSError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
 
 
 whales = typer.Typer(help="The whales' catalogue of a running server.", no_args_is_help=True)
