@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help serve test test-slow lint lint-openapi gen check-gen check-breaking accept-contract eval bench clean
+.PHONY: help serve test test-root test-slow lint lint-openapi gen check-gen check-breaking accept-contract eval bench clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -20,11 +20,16 @@ $(VENV)/dev.stamp: $(VENV)/server.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server,onnx,tracing,dev]'
 	touch $@
 
-serve: $(VENV)/server.stamp ## run every API, and print where
-	exec menagerie serve
+# What ARGS holds is passed on: make serve ARGS=--no-rate-limits
+serve: $(VENV)/server.stamp ## run every API, and print where; ARGS="--workers 2" passes options on
+	exec menagerie serve $(ARGS)
 
-test: $(VENV)/dev.stamp ## run every test that takes seconds
+test: $(VENV)/dev.stamp ## run every test that takes seconds, as an ordinary user; the reasons of skips come last
 	pytest -m 'not slow'
+
+test-root: $(VENV)/dev.stamp ## run the tests that need root, as root
+	pytest -m 'root and not slow'
+	pytest tests/server/supervisor/test_account.py
 
 test-slow: $(VENV)/dev.stamp ## run the tests that take minutes
 	pytest -m slow

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 EVENT_STREAM = "text/event-stream"
 
-HEALTH = frozenset({"GetHealth", "GetInfo", "GetReadiness"})
-"""What probes and balancers ask, on any API."""
+PROBES = frozenset({"GetHealth", "GetReadiness"})
+"""What probes and balancers ask, on any API: never refused for what a busy caller at their address does."""
+
+HEALTH = PROBES | {"GetInfo"}
+"""What anyone may ask without a key, on any API."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Api:
     prints_defaults: bool = True
     """Whether zeros, empty texts and empty lists are printed."""
     rate_limited: frozenset[str] = frozenset()
-    """The methods that share each caller's budget; none named: all of them."""
+    """The methods that share each caller's budget; none named: all but the probes."""
     replies: Mapping[int, ErrorReply] = field(default_factory=dict)
     """This API's own answers, by the status that Envoy finds."""
     example: str = "curl {url}/health"
@@ -105,6 +108,13 @@ class Api:
         return frozenset(
             method.name for method in self.descriptor.methods if _operation(method).media_type == EVENT_STREAM
         )
+
+    @cached_property
+    def unlimited(self) -> frozenset[str]:
+        """The methods that take nothing from a caller's budget."""
+        if not self.rate_limited:
+            return PROBES
+        return frozenset(method.name for method in self.descriptor.methods) - self.rate_limited
 
     @cached_property
     def keyless(self) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
@@ -25,14 +25,19 @@ Workers = Annotated[
     typer.Option(min=1, help="How many server processes.", show_default="MENAGERIE_WORKERS, or 1"),
 ]
 
+NoRateLimits = Annotated[
+    bool,
+    typer.Option("--no-rate-limits", help="Let each address make any number of requests."),
+]
+
 
 @app.command()
-def serve(workers: Workers = None) -> None:
+def serve(workers: Workers = None, no_rate_limits: NoRateLimits = False) -> None:  # noqa: FBT002 - a flag
     """Run every API: PostgreSQL, the workers and Envoy, until a signal asks for a stop."""
     # Each command loads what it needs, and no other's: workers are many, and live long.
     from menagerie_server.supervisor import supervisor  # noqa: PLC0415
 
-    settings = _settings(workers)
+    settings = _settings(workers=workers, rate_limits=False if no_rate_limits else None)
     configure_logs(settings.log_level)
     reasons: list[str] = []
     try:
@@ -49,7 +54,7 @@ def worker(index: Annotated[int, typer.Option(min=0, help="Which worker this is;
     """Run one worker, as `menagerie serve` starts it."""
     from menagerie_server.app import run_worker  # noqa: PLC0415
 
-    run_worker(_settings(None), index)
+    run_worker(_settings(), index)
 
 
 def main() -> None:
@@ -57,9 +62,10 @@ def main() -> None:
     app()
 
 
-def _settings(workers: int | None) -> Settings:
+def _settings(**chosen: Any) -> Settings:  # noqa: ANN401 - pydantic checks the values
+    """Return the settings; what the command line has chosen wins, and None is no choice."""
     try:
-        return Settings() if workers is None else Settings(workers=workers)
+        return Settings(**{name: value for name, value in chosen.items() if value is not None})
     except ValidationError as error:
         typer.echo(f"The settings cannot be used.\n{error}", err=True)
         raise typer.Exit(1) from error

@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     species: SpeciesSettings = SpeciesSettings()
     nsfw: NsfwSettings = NsfwSettings()
     muzzle: MuzzleSettings = MuzzleSettings()
+    rate_limits: bool = True
+    """Whether each API's limit of requests holds; `menagerie serve --no-rate-limits` lifts them all."""
     trusted_proxies: Names = ()
     """The networks, such as 10.0.0.0/8, whose X-Forwarded-For is believed, besides this machine's own."""
     tls_certificate: Path | None = None

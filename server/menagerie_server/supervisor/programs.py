@@ -53,7 +53,7 @@ def envoy(settings: Settings, folder: Path, lock: int) -> Program:
     """
     edge = Edge(
         front_door=Address(settings.host, settings.front_door_port),
-        listeners={api: _listener(api.name, chosen, settings.host) for api, chosen in settings.apis.items()},
+        listeners={api: _listener(api.name, chosen, settings) for api, chosen in settings.apis.items()},
         workers=tuple(worker_address(settings, index) for index in range(settings.workers)),
         trusted_proxies=settings.trusted_proxies,
         certificate=_certificate(settings),
@@ -79,10 +79,10 @@ def envoy(settings: Settings, folder: Path, lock: int) -> Program:
     )
 
 
-def _listener(name: str, api: ApiSettings, host: str) -> Listener:
-    limited = api.rate_limit_requests > 0
+def _listener(name: str, api: ApiSettings, settings: Settings) -> Listener:
+    limited = settings.rate_limits and api.limits_rate
     return Listener(
-        address=Address(host, api.port),
+        address=Address(settings.host, api.port),
         allowed_origins=api.allowed_origins,
         allowed_hosts=api.allowed_hosts,
         force_https=api.force_https,

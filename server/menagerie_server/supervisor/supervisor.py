@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import menagerie_envoy
 from menagerie_server.supervisor import account, addresses, programs
+from menagerie_server.supervisor.announcement import announcement
 from menagerie_server.supervisor.database import embedded_postgres, migrated, require_readable
 from menagerie_server.supervisor.folders import locked_data_folder, shared_memory_folder, socket_folder
-from menagerie_server.supervisor.readiness import wait_for_all, worker_answering, worker_ready
+from menagerie_server.supervisor.readiness import readiness, wait_for_all, worker_answering, worker_ready
 from menagerie_server.supervisor.restarting_child import restarting_children
 from menagerie_server.supervisor.shutdown import ShutdownTimeout, StopSignals, drain
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
+    from menagerie.system.v1.system_pb2 import GetReadinessResponse
     from menagerie_server.settings import Settings
     from menagerie_server.supervisor.child import Program
 
@@ -59,7 +61,7 @@ class Supervisor:
             try:
                 async with self._running() as admin_socket:
                     self._ready.set()
-                    announce(addresses.announcement(self._settings))
+                    announce(announcement(self._settings, await self._readiness()))
                     await self._signals.received.wait()
                     await drain(admin_socket, self._shutdown, limit_seconds=self._settings.drain_seconds)
             except asyncio.CancelledError:
@@ -110,3 +112,7 @@ class Supervisor:
             address = addresses.worker_address(settings, index)
             checks[f"worker {index}"] = worker_ready(f"{address.host}:{address.port}")
         await wait_for_all(checks, limit_seconds=settings.ready_seconds)
+
+    async def _readiness(self) -> GetReadinessResponse:
+        address = addresses.worker_address(self._settings, 0)
+        return await readiness(f"{address.host}:{address.port}")

@@ -125,6 +125,7 @@ def test_a_deep_folder(folder: Path) -> None:
         assert server.stop() == 0
 
 
+@pytest.mark.root
 def test_a_full_disk_leaves_no_half_cluster(folder: Path) -> None:
     with small_disk(folder, mebibytes=256) as disk, ending(ServerProcess(folder / "data")) as server:
         disk.fill(leave_mebibytes=20)
@@ -136,6 +137,7 @@ def test_a_full_disk_leaves_no_half_cluster(folder: Path) -> None:
         assert server.is_ready()
 
 
+@pytest.mark.root
 def test_a_full_disk_at_a_later_start(folder: Path) -> None:
     with small_disk(folder, mebibytes=256) as disk, ending(ServerProcess(folder / "data")) as server:
         server.start()
@@ -149,6 +151,7 @@ def test_a_full_disk_at_a_later_start(folder: Path) -> None:
         assert server.is_ready()
 
 
+@pytest.mark.root
 def test_models_answer_while_the_disk_is_full(folder: Path) -> None:
     with small_disk(folder, mebibytes=256) as disk, ending(ServerProcess(folder / "data")) as server:
         server.start()
@@ -190,7 +193,8 @@ def test_models_answer_while_an_external_database_is_away(server: ServerProcess)
     assert server.stop() == 0
 
 
-def test_without_root_and_then_as_whoever_runs_the_tests(folder: Path) -> None:
+@pytest.mark.root
+def test_without_root_and_then_as_root(folder: Path) -> None:
     own = folder / "own"
     own.mkdir()
     with ending(ServerProcess(own / "data", prefix=as_nobody(own))) as server:
@@ -208,8 +212,6 @@ def test_without_root_and_then_as_whoever_runs_the_tests(folder: Path) -> None:
 
 def as_nobody(own: Path) -> tuple[str, ...]:
     """Give this folder to a user without any rights, and return what runs a command as that user."""
-    if os.geteuid() != 0:
-        return ()
     nobody = 65534
     os.chown(own, nobody, nobody)
     # The interpreter may lie in root's own folder: it may be read, and nothing else is added.
