@@ -29,6 +29,8 @@ SHARED_SERVICES = ("/grpc.health.v1.Health/", "/grpc.reflection.v1.", "/grpc.ref
 """What the front door passes to any worker, whatever API the caller means."""
 
 ACCESS_LOG = {
+    "event": "request",
+    "level": "info",
     "time": "%START_TIME%",
     "request_id": "%REQ(X-REQUEST-ID)%",
     "trace_id": "%TRACE_ID%",
@@ -38,6 +40,7 @@ ACCESS_LOG = {
     "path": "%PATH(NQ)%",
     "protocol": "%PROTOCOL%",
     "status": "%RESPONSE_CODE%",
+    "grpc_status": "%GRPC_STATUS%",
     "details": "%RESPONSE_CODE_DETAILS%",
     "flags": "%RESPONSE_FLAGS%",
     "request_bytes": "%BYTES_RECEIVED%",

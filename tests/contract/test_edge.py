@@ -117,11 +117,13 @@ def test_probes_are_never_limited(guarded: RunningServer, path: str) -> None:
 
 
 def test_one_flag_lifts_every_limit(folder: Path) -> None:
-    limit = {"MENAGERIE_SPECIES_RATE_LIMIT_REQUESTS": "1", "MENAGERIE_MUZZLE_RATE_LIMIT_REQUESTS": "1"}
-    with running_server(folder / "unlimited", arguments=["--no-rate-limits"], **limit) as server:
-        with caller(server.species, "127.0.0.22") as client:
-            assert statuses(client, "/", 3) == [200] * 3
-        assert "--no-rate-limits" not in server.log.read_text(encoding="utf-8")
+    with (
+        running_server(
+            folder / "unlimited", arguments=["--no-rate-limits"], MENAGERIE_SPECIES_RATE_LIMIT_REQUESTS="1"
+        ) as server,
+        caller(server.species, "127.0.0.22") as client,
+    ):
+        assert statuses(client, "/", 3) == [200] * 3
 
 
 def test_a_forged_address_has_no_budget_of_its_own(guarded: RunningServer) -> None:

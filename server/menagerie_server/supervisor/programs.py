@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from menagerie_server.api_settings import ApiSettings
     from menagerie_server.settings import Settings
 
+ENVOY = "envoy"
+
 
 def worker(
     settings: Settings, index: int, database_url: str, metrics: Path, envoy_folder: Path, lock: int
@@ -71,7 +73,7 @@ def envoy(settings: Settings, folder: Path, lock: int) -> Program:
     except OSError as error:
         raise DataFolderError(f"Envoy cannot be configured in {folder}: {error.strerror}.") from error
     return Program(
-        name="envoy",
+        name=ENVOY,
         command=tuple(menagerie_envoy.command(configuration, threads=edge.threads)),
         environment={},
         account=account.current(),

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.1
 ANSWER_SECONDS = 2.0
 
-NO_CLIENT = {"x-forwarded-for": "0.0.0.0"}  # noqa: S104 - it is no address to listen on
+NO_CLIENT_ADDRESS = "0.0.0.0"  # noqa: S104 - it is no address to listen on
+NO_CLIENT = {"x-forwarded-for": NO_CLIENT_ADDRESS}
 """Makes a probe the request of no client, so that it uses up no client's rate limit."""
 
 NO_WORKER = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})

@@ -25,6 +25,8 @@ ACTIVE_REQUESTS = "downstream_rq_active"
 ADMIN_PREFIX = "http.admin."
 """Envoy also counts the request that asks for the count."""
 
+FRONT_DOOR = "front_door"
+
 log = structlog.get_logger()
 
 
@@ -92,16 +94,24 @@ class StopSignals:
         self.received.set()
 
 
+async def active_requests(admin_socket: Path) -> int:
+    """Return how many requests and streams of callers Envoy has not ended yet; 0 where it does not say."""
+    async with _admin(admin_socket) as admin:
+        try:
+            counts = await _active(admin)
+        except httpx.TransportError:
+            return 0
+    # The front door's are counted where they go: at an API's own listener.
+    return sum(count for listener, count in counts.items() if listener != FRONT_DOOR)
+
+
 async def drain(admin_socket: Path, shutdown: ShutdownTimeout, *, limit_seconds: float) -> None:
     """Drain Envoy; return once no request or stream is active, or the time is over.
 
     Args:
         admin_socket: the Unix socket of Envoy's admin interface.
     """
-    transport = httpx.AsyncHTTPTransport(uds=str(admin_socket))
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://envoy", timeout=ADMIN_SECONDS
-    ) as admin:
+    async with _admin(admin_socket) as admin:
         try:
             async with shutdown.limit(), asyncio.timeout(limit_seconds):
                 await admin.post("/healthcheck/fail")
@@ -113,7 +123,17 @@ async def drain(admin_socket: Path, shutdown: ShutdownTimeout, *, limit_seconds:
             log.warning("envoy could not be drained", error=str(error))
 
 
+def _admin(socket: Path) -> httpx.AsyncClient:
+    transport = httpx.AsyncHTTPTransport(uds=str(socket))
+    return httpx.AsyncClient(transport=transport, base_url="http://envoy", timeout=ADMIN_SECONDS)
+
+
 async def _is_idle(admin: httpx.AsyncClient) -> bool:
+    return not any((await _active(admin)).values())
+
+
+async def _active(admin: httpx.AsyncClient) -> dict[str, int]:
+    """Return the active requests of each listener, by its name."""
     response = await admin.get("/stats", params={"filter": rf"\.{ACTIVE_REQUESTS}$"})
-    lines = (line for line in response.text.splitlines() if not line.startswith(ADMIN_PREFIX))
-    return all(int(line.rpartition(":")[2]) == 0 for line in lines)
+    counts = (line.split(": ") for line in response.text.splitlines() if not line.startswith(ADMIN_PREFIX))
+    return {name.split(".")[1]: int(count) for name, count in counts}
