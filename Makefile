@@ -9,14 +9,25 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
+define CHECK_PYTHON
+import sys
+found = sys.version.split()[0]
+remedy = "make $(or $(firstword $(MAKECMDGOALS)),serve) PYTHON=python3.12"
+sys.exit(sys.version_info < (3, 11) and f"Menagerie needs Python 3.11 or later, and this is {found}. Name a newer one: {remedy}")
+endef
+export CHECK_PYTHON
+
 # The stamps are older than pyproject.toml exactly when its dependencies may have changed.
 $(VENV)/server.stamp: pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Menagerie needs Python 3.11 or later")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c "$$CHECK_PYTHON"
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); \
+	  echo "No virtual environment could be made. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@echo "Installing the server into $(VENV): about 550 MB, once."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server,onnx]'
 	touch $@
 
 $(VENV)/dev.stamp: $(VENV)/server.stamp
+	@echo "Installing what the tests need into $(VENV): about 2 GB more, once."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server,onnx,tracing,dev]'
 	touch $@
 
