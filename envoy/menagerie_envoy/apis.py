@@ -53,6 +53,16 @@ COMMON_REPLIES: Mapping[int, ErrorReply] = MappingProxyType(
 """What every API says, unless its document says otherwise."""
 
 
+@dataclass(frozen=True)
+class Form:
+    """What the front door's page sends to try an API: a file for each field."""
+
+    path: str
+    fields: tuple[str, ...] = ("file",)
+    job: str = ""
+    """Where the status of the job is that it starts, before the job's id; none: it answers at once."""
+
+
 @dataclass(frozen=True, eq=False)
 class Api:
     """One documented API: the gRPC service behind it, and what its document says about its edge.
@@ -75,6 +85,10 @@ class Api:
     """This API's own answers, by the status that Envoy finds."""
     example: str = "curl {url}/health"
     """A command to try it with."""
+    summary: str = ""
+    """What it tells of a photograph, in one sentence."""
+    form: Form | None = None
+    """What tries it on the front door's page; none: nothing there does."""
 
     def reply(self, status: int) -> ErrorReply:
         """Return this API's answer for a status that Envoy found."""
@@ -96,6 +110,11 @@ class Api:
         module = import_module(f"{self.package}.{self.name}_pb2")
         services: Mapping[str, ServiceDescriptor] = module.DESCRIPTOR.services_by_name
         return services[self.service.removeprefix(f"{self.package}.")]
+
+    @property
+    def title(self) -> str:
+        """What its document calls it."""
+        return self._document.title
 
     @cached_property
     def error_key(self) -> str:
@@ -138,6 +157,8 @@ MEBIBYTE = 1024 * 1024
 
 WHALES = Api(
     name="whales",
+    summary="Whether a photograph shows a whale or a dolphin, and which one of your catalogue.",
+    form=Form("/v1/predict-single"),
     max_request_bytes=25 * MEBIBYTE,
     max_stream_bytes=500 * MEBIBYTE,
     replies={429: ErrorReply(429, "Превышен лимит запросов. Повторите позже.")},
@@ -145,6 +166,8 @@ WHALES = Api(
 
 CORAL = Api(
     name="coral",
+    summary="Which parts of a reef's photograph are bleached.",
+    form=Form("/V1/api/classify", ("image",), job="/V1/api/status/"),
     max_request_bytes=MEBIBYTE,
     max_stream_bytes=51 * MEBIBYTE,
     example="curl {url}/V1/api/health",
@@ -153,6 +176,8 @@ CORAL = Api(
 
 SPECIES = Api(
     name="species",
+    summary="Which animal a camera trap has photographed, where it is, and how sure that is.",
+    form=Form("/uploadfile/"),
     max_request_bytes=6 * MEBIBYTE,
     max_stream_bytes=100 * MEBIBYTE,
     example="curl -F file=@photo.jpg {url}/uploadfile/",
@@ -161,6 +186,8 @@ SPECIES = Api(
 
 NSFW = Api(
     name="nsfw",
+    summary="Whether a picture is safe for work.",
+    form=Form("/predict/single"),
     max_request_bytes=MEBIBYTE,
     max_stream_bytes=1024 * MEBIBYTE,
     replies={413: ErrorReply(413, "File too large. Maximum size: 50MB")},
@@ -168,6 +195,10 @@ NSFW = Api(
 
 MUZZLE = Api(
     name="muzzle",
+    summary="Whether a photograph of a muzzle shows the same animal as three others.",
+    form=Form(
+        "/predict/file", ("reference_photo_1", "reference_photo_2", "reference_photo_3", "probe_photo")
+    ),
     max_request_bytes=32 * MEBIBYTE,
     max_stream_bytes=32 * MEBIBYTE,
     replies={413: ErrorReply(422, "The request is too large.")},
