@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import coral, edge, species
+from benchmarks import coral, edge, muzzle, nsfw, species
 from benchmarks.processes import Processes
 from benchmarks.table import show, write
 from tests.support.folders import open_folder
@@ -22,7 +22,7 @@ def main() -> None:
         processes = Processes(server.process.pid)
         rows = processes.idle_rows()
         show(rows)
-        for benchmark in (edge, species, coral):
+        for benchmark in (edge, species, coral, muzzle, nsfw):
             found = benchmark.rows(server, processes)
             show(found)
             rows += found

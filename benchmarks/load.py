@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -92,6 +93,13 @@ class RestCaller:
 def get(path: str) -> bytes:
     """Return the bytes of a GET."""
     return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+
+
+def post_json(path: str, body: object) -> bytes:
+    """Return the bytes of a body of JSON."""
+    text = json.dumps(body).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    return head.encode() + b"Content-Length: %d\r\n\r\n" % len(text) + text
 
 
 def post_form(path: str, photo: bytes, **texts: str) -> bytes:

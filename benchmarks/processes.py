@@ -45,11 +45,14 @@ class Processes:
 
     def idle_rows(self) -> list[Row]:
         """Return the memory of a worker and of Envoy, as they are now."""
-        envoy = max(_megabytes(process) for process in self._envoy)
         return [
             Row("idle worker, resident", self.worker_megabytes(), "MB", MAX_WORKER_MEGABYTES),
-            Row("idle Envoy, resident", envoy, "MB", MAX_ENVOY_MEGABYTES),
+            Row("idle Envoy, resident", self.envoy_megabytes(), "MB", MAX_ENVOY_MEGABYTES),
         ]
+
+    def envoy_megabytes(self) -> float:
+        """Return Envoy's memory."""
+        return max(_megabytes(process) for process in self._envoy)
 
     def worker_megabytes(self) -> float:
         """Return the memory of the largest worker."""

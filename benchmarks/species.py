@@ -113,14 +113,14 @@ async def _predict_stream(count: int, target: str, photo: bytes) -> AsyncIterato
         await reading
 
 
-def rows_of(name: str, measured: Measured, limit: Limit) -> list[Row]:
+def rows_of(name: str, measured: Measured, limit: Limit, item: str = "image") -> list[Row]:
     """Return the rows of one way in, beside the limit."""
     result, cpu = measured.result, measured.cpu_milliseconds
     return [
-        Row(name, result.per_second, "images/s", limit.per_second),
+        Row(name, result.per_second, f"{item}s/s", limit.per_second),
         Row(f"{name}, p50", result.percentile(50), "ms"),
         Row(f"{name}, p99", result.percentile(99), "ms"),
-        Row(f"{name}, processor time", cpu, "ms/image", limit.cpu_milliseconds + ALLOWED_MILLISECONDS),
+        Row(f"{name}, processor time", cpu, f"ms/{item}", limit.cpu_milliseconds + ALLOWED_MILLISECONDS),
     ]
 
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from menagerie.openapi.v1.annotations_pb2 import Document, Operation
 
-EVENT_STREAM = "text/event-stream"
-
 PROBES = frozenset({"GetHealth", "GetReadiness"})
 """What probes and balancers ask, on any API: never refused for what a busy caller at their address does."""
 
@@ -68,7 +66,7 @@ class Api:
     """One documented API: the gRPC service behind it, and what its document says about its edge.
 
     The service is `menagerie.<name>.v1.<Name>Service`. What its proto says in its options (which methods take
-    a key, which stream server-sent events, under which key an error has its text) is read from there.
+    a key, under which key an error has its text) is read from there.
     """
 
     name: str
@@ -77,6 +75,8 @@ class Api:
     """The largest body that Envoy buffers for one unary call."""
     max_stream_bytes: int = 0
     """The largest body of a call whose body is read while it arrives; it bounds every other body, too."""
+    max_message_bytes: int = 0
+    """The largest file in one gRPC message of a stream, where that is more than `max_request_bytes`."""
     prints_defaults: bool = True
     """Whether zeros, empty texts and empty lists are printed."""
     rate_limited: frozenset[str] = frozenset()
@@ -120,13 +120,6 @@ class Api:
     def error_key(self) -> str:
         """The key of the text in an error's JSON object."""
         return self._document.error_key or "detail"
-
-    @cached_property
-    def server_sent_events(self) -> frozenset[str]:
-        """The methods whose stream a browser reads as events."""
-        return frozenset(
-            method.name for method in self.descriptor.methods if _operation(method).media_type == EVENT_STREAM
-        )
 
     @cached_property
     def unlimited(self) -> frozenset[str]:
@@ -189,7 +182,9 @@ NSFW = Api(
     summary="Whether a picture is safe for work.",
     form=Form("/predict/single"),
     max_request_bytes=MEBIBYTE,
-    max_stream_bytes=1024 * MEBIBYTE,
+    # More than any upload may have: the worker counts, and says in the document's words what is too large.
+    max_stream_bytes=2048 * MEBIBYTE,
+    max_message_bytes=50 * MEBIBYTE,
     replies={413: ErrorReply(413, "File too large. Maximum size: 50MB")},
 )
 
@@ -201,7 +196,7 @@ MUZZLE = Api(
     ),
     max_request_bytes=32 * MEBIBYTE,
     max_stream_bytes=32 * MEBIBYTE,
-    replies={413: ErrorReply(422, "The request is too large.")},
+    replies={413: ErrorReply(422, "The request is too large. It may have 32 MB.")},
     rate_limited=frozenset(
         {"Predict", "PredictFile", "Encode", "EncodeFile", "DomainCheck", "DomainCheckFile"}
     ),

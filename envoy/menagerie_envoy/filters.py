@@ -160,34 +160,22 @@ def _error_filter(api: Api) -> Json:
     return http_filter("lua", default_source_code={"inline_string": source})
 
 
-def events(api: Api, descriptors: Path) -> Json:
-    """Return the transcoder of a route whose answers are server-sent events."""
-    transcoding = _transcoding(api, descriptors)
-    transcoding["print_options"]["stream_sse_style_delimited"] = True
-    return typed("grpc_json_transcoder", **transcoding)
-
-
 def _transcoder(api: Api, descriptors: Path) -> Json:
-    return http_filter("grpc_json_transcoder", **_transcoding(api, descriptors))
-
-
-def _transcoding(api: Api, descriptors: Path) -> Json:
-    return {
-        "proto_descriptor": str(descriptors),
-        "services": [api.service],
-        "print_options": {
+    return http_filter(
+        "grpc_json_transcoder",
+        proto_descriptor=str(descriptors),
+        services=[api.service],
+        print_options={
             "preserve_proto_field_names": True,
             "always_print_primitive_fields": api.prints_defaults,
         },
-        "request_validation_options": {
-            "reject_unknown_method": True,
-        },
+        request_validation_options={"reject_unknown_method": True},
         # Pollers add parameters of their own to get past caches.
-        "ignore_unknown_query_parameters": True,
-        "convert_grpc_status": True,
-        "max_request_body_size": api.max_request_bytes,
-        "max_response_body_size": MAX_RESPONSE_BYTES,
-    }
+        ignore_unknown_query_parameters=True,
+        convert_grpc_status=True,
+        max_request_body_size=api.max_request_bytes,
+        max_response_body_size=MAX_RESPONSE_BYTES,
+    )
 
 
 def _router() -> Json:

@@ -19,15 +19,12 @@ from menagerie_envoy.filters import (
     RATE_LIMIT,
     TRANSCODER,
     disabled,
-    events,
 )
 from menagerie_envoy.pages import page_routes
 from menagerie_envoy.rest import RestPath, downloads, rest_paths, streamed_methods
 from menagerie_envoy.typed import Json, typed
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from menagerie_envoy.apis import Api
     from menagerie_envoy.edge import Listener
 
@@ -102,12 +99,12 @@ def without(route: Json, *filters: str) -> Json:
     return {**route, "typed_per_filter_config": {name: disabled() for name in filters}}
 
 
-def api_hosts(api: Api, listener: Listener, descriptors: Path) -> list[Json]:
+def api_hosts(api: Api, listener: Listener) -> list[Json]:
     """Return the virtual hosts of an API's own listener."""
     host = {
         "name": api.name,
         "domains": list(listener.allowed_hosts),
-        "routes": [*_redirect(listener), *malformed(), *_routes(api, listener, descriptors)],
+        "routes": [*_redirect(listener), *malformed(), *_routes(api, listener)],
         "typed_per_filter_config": {CORS: _cors(listener)},
     }
     if ANY in listener.allowed_hosts:
@@ -117,7 +114,7 @@ def api_hosts(api: Api, listener: Listener, descriptors: Path) -> list[Json]:
     return [host, {"name": "others", "domains": [ANY], "routes": [refusal]}]
 
 
-def _routes(api: Api, listener: Listener, descriptors: Path) -> list[Json]:
+def _routes(api: Api, listener: Listener) -> list[Json]:
     routes = [without(page, TRANSCODER, *_checks(listener)) for page in page_routes(listener.document)]
     # Answered by the filter of CORS, which asks for a route that leads somewhere.
     routes.append(without(to(workers(api), PREFLIGHT), *_checks(listener)))
@@ -126,7 +123,7 @@ def _routes(api: Api, listener: Listener, descriptors: Path) -> list[Json]:
         routes.append(_grpc_web(listener, path))
         unary = [verb for verb, method in path.methods.items() if method not in streamed]
         routes += [_too_long(api, listener, path, verb) for verb in unary if verb in BODIED]
-        routes += [_rest(api, listener, path, method, descriptors) for method in path.methods]
+        routes += [_rest(api, listener, path, method) for method in path.methods]
         routes.append(_wrong_method(listener, path))
     for name in (method.name for method in api.descriptor.methods):
         grpc = to(workers(api), {"path": f"/{api.service}/{name}"})
@@ -136,12 +133,8 @@ def _routes(api: Api, listener: Listener, descriptors: Path) -> list[Json]:
     return [*routes, answer({"prefix": "/"}, 404)]
 
 
-def _rest(api: Api, listener: Listener, path: RestPath, method: str, descriptors: Path) -> Json:
-    name = path.methods[method]
-    route = without(to(workers(api), path.match(method)), *_spared(api, listener, name))
-    if name in api.server_sent_events:
-        route["typed_per_filter_config"][TRANSCODER] = events(api, descriptors)
-    return route
+def _rest(api: Api, listener: Listener, path: RestPath, method: str) -> Json:
+    return without(to(workers(api), path.match(method)), *_spared(api, listener, path.methods[method]))
 
 
 def _too_long(api: Api, listener: Listener, path: RestPath, method: str) -> Json:

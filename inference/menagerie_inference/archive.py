@@ -1,4 +1,4 @@
-"""The images of a ZIP archive that somebody sent: read one at a time, each within limits."""
+"""The images of an untrusted ZIP archive, read one at a time, within limits."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ IMAGE_SUFFIXES: Final = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".dib"}
     | {".avif", ".heic", ".heif"}
 )
-"""The endings of names that say "image", in small letters: also of formats that nothing here decodes."""
+"""The file name extensions of images, in lower case, including formats that are not decoded here."""
 
 _METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
-"""How an entry may be packed. `zipfile` expands the others without a bound on what comes out at once."""
+"""The supported compression methods. `zipfile` decompresses the others without a bound on the output."""
 
 _ENCRYPTED: Final = 0x1
 """The bit of the general purpose flags (APPNOTE.TXT 4.4.4)."""
@@ -45,29 +45,29 @@ _DAMAGE: Final = (
 
 @dataclass(frozen=True)
 class ArchiveLimits:
-    """What an archive may hold. Sizes are in bytes; those of the directory count, and bind the entries."""
+    """What an archive may hold, as its directory declares it; in bytes unless stated otherwise."""
 
     entries: int = 2_000
-    """Of all kinds, folders too."""
+    """Entries of all kinds, including folders."""
 
     expanded: int = 2 * 1024**3
-    """All entries together."""
+    """All entries together, decompressed."""
 
     ratio: int = 100
-    """All entries together, as a multiple of the archive's own size."""
+    """All entries together, decompressed, as a multiple of the archive's size."""
 
     directory: int = 4 * 1024**2
-    """The directory alone. It is read at once, before its entries can be counted."""
+    """The central directory. It is read at once, before its entries can be counted."""
 
     entry: int = 25 * 1024**2
-    """One image. A larger one is unreadable, and the others are not."""
+    """One image. A larger one is unreadable; the others are not affected."""
 
 
 @dataclass(frozen=True)
 class ImageEntry:
-    """An image of an archive: its name, readable, with "/" between folders; no other is promised of it.
+    """An image of an archive, by its decoded name, with "/" between folders.
 
-    It may be absolute, have ".." in it, or be another entry's, too: it is for people, not for a file system.
+    The name is for display only: it may be absolute, contain "..", or be the same as another entry's.
     """
 
     name: str
@@ -77,17 +77,18 @@ class ImageEntry:
 class ImageArchive:
     """The images of a ZIP archive, in the order of its directory; a context manager.
 
-    An entry is an image if its name ends like one's; folders, other files, and what macOS adds beside each
-    file (`__MACOSX/`, `._x.jpg`) are left out. Nothing is expanded but what `read()` is asked for, in memory.
-    The file stays the caller's: it is not closed. Blocks; not for two threads at once.
+    An entry is an image if its name has an image's extension; folders, other files, and what macOS adds
+    beside each file (`__MACOSX/`, `._x.jpg`) are left out. Only what `read()` is asked for is decompressed,
+    in memory. The file stays the caller's: it is not closed. Blocks; not thread-safe.
     """
 
     def __init__(self, file: IO[bytes], limits: ArchiveLimits | None = None) -> None:
         """Read the directory of a seekable file.
 
         Raises:
-            ArchiveUnreadable: it is no ZIP archive, or its directory is damaged or breaks off.
-            ArchiveTooLarge: it has more entries, a larger directory, or expands to more than `limits` allow.
+            ArchiveUnreadable: it is no ZIP archive, or its directory is damaged or truncated.
+            ArchiveTooLarge: it has more entries, a larger directory, or decompresses to more than `limits`
+                allow.
         """
         self._limits = limits or ArchiveLimits()
         with _damage(ArchiveUnreadable):
@@ -109,10 +110,11 @@ class ImageArchive:
         return len(self.entries)
 
     def read(self, entry: ImageEntry) -> bytes:
-        """Expand an image.
+        """Decompress an image.
 
-        Raises `EntryUnreadable` if it is encrypted, damaged, or packed otherwise than by Deflate, or has more
-        bytes than the limit or than the directory says.
+        Raises:
+            EntryUnreadable: it is encrypted, damaged, or compressed by another method than Deflate, or has
+                more bytes than the limit or than the directory declares.
         """
         info = entry.info
         if info.file_size > self._limits.entry:
@@ -126,7 +128,7 @@ class ImageArchive:
 
 
 class _Guarded:
-    """A seekable file of which `zipfile` may read only so many bytes at once.
+    """A seekable file of which `zipfile` may read a bounded number of bytes at once.
 
     `zipfile` reads the directory in one piece, of the size that the archive claims, and makes an object of
     each entry, before anybody can count them: 500 MB of directory would become gigabytes.
@@ -145,13 +147,13 @@ class _Guarded:
 
 @contextmanager
 def _damage(error: type[ArchiveError]) -> Iterator[None]:
-    """Raise `error` for whatever says that the archive is damaged; a failing disk is none of that."""
+    """Raise `error` for every exception that means a damaged archive; errors of the disk pass."""
     try:
         yield
     except _DAMAGE as damage:
         raise error(str(damage)) from damage
     except OSError as failure:
-        if failure.errno != errno.EINVAL:  # a place before the file's start, which only a directory tells of
+        if failure.errno != errno.EINVAL:  # a negative offset, from a damaged directory
             raise
         raise error(str(failure)) from failure
 

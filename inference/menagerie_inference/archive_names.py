@@ -1,4 +1,4 @@
-"""The names of a ZIP archive's entries, as the people read them who packed it."""
+"""Decodes the names of a ZIP archive's entries, whose encoding is often not declared."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from zipfile import ZipInfo
 
 DEFAULT: Final = "cp437"
-"""What names are in that do not say they are UTF-8 (APPNOTE.TXT D.1); each byte is a character of it."""
+"""The encoding of names that are not declared to be UTF-8 (APPNOTE.TXT D.1); every byte is a character."""
 
 CYRILLIC: Final = ("cp866", "cp1251")
-"""What they are in from Russian computers: DOS's, which Windows still packs with, or Windows' own."""
+"""The encodings of Russian computers: DOS's, which Windows still uses in ZIP files, and Windows' own."""
 
 _UTF8: Final = 0x800
 """The bit of the general purpose flags (APPNOTE.TXT 4.4.4)."""
@@ -30,18 +30,20 @@ _RUSSIAN: Final = re.compile(r"[а-яё]+", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class NameReader:
-    """Reads the names of one archive, whose entries were all packed on the same computer.
+    """Decodes the names of one archive, whose entries were all made on the same computer.
 
-    `encoding` is that of the names that do not say what they are in.
+    `encoding` is that of the names that declare none.
     """
 
     encoding: str
 
     @classmethod
     def of(cls, infos: Iterable[ZipInfo]) -> Self:
-        """Guess the encoding from all names together: UTF-8 if they can be, else where they read as Russian.
+        """Guess the encoding from all names together.
 
-        Where they read as neither, it is `DEFAULT`.
+        Returns:
+            A reader for UTF-8 if all names are valid UTF-8, else for a Cyrillic encoding if the names read as
+            Russian in it, else for `DEFAULT`.
         """
         raw = [bytes_ for info in infos if (bytes_ := _raw(info)) and not bytes_.isascii()]
         if not raw:
@@ -52,7 +54,7 @@ class NameReader:
         return cls(best if _russian(raw, best) > 0 else DEFAULT)
 
     def name(self, info: ZipInfo) -> str:
-        """Give an entry's name, with "/" between folders, as some programs for Windows write a backslash."""
+        """Return an entry's name, with "/" between folders; some programs for Windows write a backslash."""
         raw = _raw(info)
         if raw is None:
             name = info.orig_filename
@@ -62,7 +64,7 @@ class NameReader:
 
 
 def _raw(info: ZipInfo) -> bytes | None:
-    """Give the bytes of a name that does not say it is UTF-8; None for one that does."""
+    """Return the bytes of a name that is not declared to be UTF-8, or None."""
     return None if info.flag_bits & _UTF8 else info.orig_filename.encode(DEFAULT, errors="replace")
 
 
@@ -75,7 +77,7 @@ def _decodes(raw: bytes, encoding: str) -> bool:
 
 
 def _russian(names: Iterable[bytes], encoding: str) -> int:
-    """Weigh how much names read as Russian: letters of Russian words, less all else that is not ASCII."""
+    """Score how much names read as Russian: letters in Russian words, less all other non-ASCII characters."""
     return sum(_weight(name.decode(encoding, errors="replace")) for name in names)
 
 
@@ -86,7 +88,7 @@ def _weight(name: str) -> int:
 
 
 def _unicode_path(info: ZipInfo, raw: bytes) -> str | None:
-    """Find the name in UTF-8 among the extra fields; one of another name than this is out of date."""
+    """Find the UTF-8 name among the extra fields; one that belongs to another name is out of date."""
     for tag, value in _extra_fields(info.extra):
         if tag == _UNICODE_PATH and value[:5] == struct.pack("<BL", 1, zlib.crc32(raw)):
             return value[5:].decode("utf-8") if _decodes(value[5:], "utf-8") else None
@@ -94,7 +96,7 @@ def _unicode_path(info: ZipInfo, raw: bytes) -> str | None:
 
 
 def _extra_fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
-    """Split the extra fields into tags and values, as far as they are whole (APPNOTE.TXT 4.5)."""
+    """Split the extra fields into tags and values, up to a truncated one (APPNOTE.TXT 4.5)."""
     while len(extra) >= 4:  # noqa: PLR2004 - a tag and a size, of two bytes each
         tag, size = struct.unpack_from("<HH", extra)
         yield tag, extra[4 : 4 + size]

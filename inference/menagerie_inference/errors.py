@@ -26,17 +26,20 @@ class InferenceError(Exception):
 class ImageError(InferenceError):
     """Base of what is wrong with an image that a caller sent."""
 
+    place: int = 0
+    """Which of the images of the call it is, counted from 0."""
+
 
 class ImageUnreadable(ImageError):
     """Raised when no decoder recognises the bytes as an image."""
 
 
 class ImageDamaged(ImageError):
-    """Raised when the bytes start as an image, and then break off or do not decode."""
+    """Raised when the bytes start as an image, and are truncated or do not decode."""
 
 
 class ImageTooLarge(ImageError):
-    """Raised when an image has more pixels than the limit; told from its header, before any is decoded."""
+    """Raised when an image's header declares more pixels than the limit; no pixel was decoded."""
 
 
 class ArchiveError(InferenceError):
@@ -44,15 +47,15 @@ class ArchiveError(InferenceError):
 
 
 class ArchiveUnreadable(ArchiveError):
-    """Raised when the bytes are no ZIP archive, or its directory is damaged or breaks off."""
+    """Raised when the bytes are no ZIP archive, or its directory is damaged or truncated."""
 
 
 class ArchiveTooLarge(ArchiveError):
-    """Raised when an archive's directory tells of more than a limit allows; nothing was expanded."""
+    """Raised when an archive's directory declares more than a limit allows; nothing was decompressed."""
 
 
 class EntryUnreadable(ArchiveError):
-    """Raised when one entry cannot be read: encrypted, damaged, too large, or packed in an unknown way."""
+    """Raised when one entry cannot be read: encrypted, damaged, too large, or of an unknown method."""
 
 
 class ManifestError(InferenceError):
@@ -72,4 +75,4 @@ class DeadlineExceeded(InferenceError):
 
 
 class ModelFailed(InferenceError):
-    """Raised when a model's outputs cannot be trusted: not one per image, or not what its manifest says."""
+    """Raised when a model's outputs are invalid: not one per image, or not what its manifest says."""

@@ -1,4 +1,4 @@
-"""The manifest beside each model: what it is, where it comes from, what goes in and what comes out."""
+"""The manifest beside each model: its identity, source, licence, inputs and outputs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _STRICT = ConfigDict(extra="forbid")
 
 
 def _resolve(path: Path, info: ValidationInfo) -> Path:
-    """Make a path of a manifest absolute, from the manifest's folder, which it must not leave."""
+    """Make a path of a manifest absolute; it must not leave the manifest's folder."""
     if info.context is None:  # built by a program, not read from a manifest
         return path
     folder: Path = info.context["folder"].resolve()
@@ -96,16 +96,16 @@ class Labels:
 
 @dataclass(frozen=True, config=_STRICT)
 class Training:
-    """What tells people whether a model was made for images like theirs."""
+    """What the model was trained on, and for which images it is meant."""
 
     data: _Text
     """What it was trained on."""
 
     conditions: _Text
-    """How, and how well it does on photographs that training did not see."""
+    """How it was trained, and its accuracy on held-out photographs."""
 
     imagery: _Text
-    """For which images that holds, and for which it does not."""
+    """The images for which that accuracy holds, and those for which it does not."""
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -118,7 +118,7 @@ class Manifest:
     """The question that the model answers, such as "species"."""
 
     backend: _Text
-    """What runs it, such as "onnx"; `backends.load_backend()` knows the names."""
+    """The backend, such as "onnx", by its name in `backends.load_backend()`."""
 
     licence: _Text
     """The licence of the whole, as an SPDX expression."""
@@ -127,7 +127,7 @@ class Manifest:
     """Where it comes from: an address, or the recipe that made it."""
 
     files: tuple[ModelFile, ...]
-    """All its files; the backend is given the first."""
+    """All its files; the backend loads the first."""
 
     input: InputSpec
     outputs: dict[str, OutputSpec]
@@ -157,8 +157,10 @@ _MANIFEST = TypeAdapter(Manifest)
 def load_manifest(path: Path) -> Manifest:
     """Read a manifest, and verify every file that it names.
 
-    Raises `ManifestError`, naming the manifest and all that is wrong with it: no such file, not TOML, unknown
-    or missing keys, a file that is missing, lies outside the folder or has another hash, a wrong label count.
+    Raises:
+        ManifestError: the manifest is missing, is not TOML, or has unknown or missing keys; or a file of it
+            is missing, lies outside the folder, or has another hash or number of labels. The text names them
+            all.
     """
     try:
         return _MANIFEST.validate_python(_read(path), context={"folder": path.parent})

@@ -1,8 +1,8 @@
 """How photographs go through models: what a domain computes, and the two schedules for it.
 
-A domain does no I/O. It is a generator that yields the runs of models that it needs now, is sent their
-results, and at last returns its answer; it may need several models, and some of them only for what others
-have found. How its runs share the cores is decided here.
+A domain does no I/O. It is a generator that yields the model runs that it needs next, is sent their results,
+and returns its answer; it may need several models, and some of them only for what others have found. The
+pipeline decides how the runs share the cores.
 """
 
 from __future__ import annotations
@@ -10,15 +10,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from tenacity import retry, retry_if_exception_type, wait_random_exponential
 
 from menagerie_inference.errors import DeadlineExceeded, Overloaded
+from menagerie_inference.image.decoder import error_place
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
     from concurrent.futures import Executor
 
     import numpy as np
@@ -41,19 +43,19 @@ class ModelRun(NamedTuple):
 
 @dataclass(frozen=True)
 class RunResult:
-    """What came of a run, and for how many seconds it waited and ran."""
+    """The outcome of a run, and for how many seconds it was queued and ran."""
 
     seconds: float
     _outputs: Outputs | None = None
     error: Exception | None = None
-    """What the model failed with; none: it did not."""
+    """The model's exception, if it failed."""
 
     @property
     def outputs(self) -> Outputs:
-        """The model's outputs by name, a row an image.
+        """The model's outputs by name, each of a row per image.
 
         Raises:
-            Exception: the model's own, if it failed: a domain that can do without it looks at `error` first.
+            Exception: the model's own, if it failed; a domain that can do without it checks `error` first.
         """
         if self._outputs is None:
             raise self.error or RuntimeError("a run has outputs or an error")
@@ -61,31 +63,31 @@ class RunResult:
 
 
 Inference: TypeAlias = Generator[Sequence[ModelRun], Sequence[RunResult], T]
-"""A domain at work: yields runs, is sent their results in the same order, and returns its answer."""
+"""A running domain: yields runs, is sent their results in the same order, and returns its answer."""
 
 Views: TypeAlias = "Sequence[DecodedImage]"
 """One photograph, decoded to each of a domain's inputs."""
 
 
 class Domain(Protocol[Answer_co]):
-    """What is computed of photographs."""
+    """A computation over photographs."""
 
     @property
     def inputs(self) -> Sequence[InputSpec]:
-        """What each photograph is decoded to."""
+        """The specs that each photograph is decoded to."""
 
     @property
     def models(self) -> Sequence[Model]:
         """The models that it runs."""
 
     def infer(self, photographs: Sequence[Views]) -> Inference[Answer_co]:
-        """Begin to answer about photographs of one call."""
+        """Start an inference about the photographs of one call."""
 
 
 def run_in_thread(inference: Inference[T]) -> T:
-    """Run an inference in this thread, one run after the other: the least work, where no core is idle.
+    """Run an inference in this thread, one run after the other: the least work, for when all cores are busy.
 
-    Raises what the inference does.
+    What the inference raises passes.
     """
     step = _advance(inference, None)
     while not isinstance(step, _Answer):
@@ -94,14 +96,17 @@ def run_in_thread(inference: Inference[T]) -> T:
 
 
 async def run_concurrently(inference: Inference[T], *, deadline: float | None = None) -> T:
-    """Run an inference, the runs of each step at the same time: the least time for one caller.
+    """Run an inference, the runs of each step concurrently: the lowest latency for one caller.
 
-    The models batch them with others' where they do. What the inference does between its steps is done in a
-    thread. `deadline` is in the loop's time, in seconds.
+    Models that batch put the runs into batches with other callers'. The inference's own code between its
+    steps runs in a thread.
+
+    Args:
+        deadline: in the loop's time, in seconds.
 
     Raises:
         Overloaded: a model's queue is full.
-        DeadlineExceeded: it passed before a model was free. What the inference raises comes as it is.
+        DeadlineExceeded: it passed before a model was free. What the inference raises passes, too.
     """
 
     async def infer(run: ModelRun) -> Outputs:
@@ -111,9 +116,9 @@ async def run_concurrently(inference: Inference[T], *, deadline: float | None = 
 
 
 async def run_patiently(inference: Inference[T], threads: Executor) -> T:
-    """Run an inference as `run_concurrently()`, but wait while others' images fill a model's queue.
+    """Run an inference as `run_concurrently()`, but wait where a model's queue is full.
 
-    What it does between its steps is done in `threads`.
+    The inference's own code between its steps runs in `threads`.
     """
 
     @retry(retry=retry_if_exception_type(Overloaded), wait=wait_random_exponential(0.05, max=1.0))
@@ -135,18 +140,17 @@ class Pipeline:
     ) -> T:
         """Answer about the photographs of one call, within a `deadline` in the loop's time, in seconds.
 
-        While calls are fewer than cores, decoding and models are spread over these; a call that finds all at
-        work is decoded and answered in one piece, in one thread. Models that run the images of several
-        callers together, as on a GPU, always get them from all callers at once.
+        While there are fewer calls than cores, decoding and models are spread over the cores; a call that
+        finds all of them busy is decoded and answered in one thread. Models that batch, as on a GPU, always
+        get the runs of all callers.
 
         Raises:
-            ImageError: a photograph cannot be used, as `ImageDecoder.decode()` says.
+            ImageError: a photograph cannot be used, as `ImageDecoder.decode()` says; its `place` says which.
             Overloaded: too many photographs, or images for a model, wait already.
             DeadlineExceeded: the deadline passed before a thread or a model was free.
         """
-        self._calls += 1
-        try:
-            if any(model.batches for model in domain.models) or self._calls <= self._decoder.threads:
+        with self._call(domain) as spread:
+            if spread:
                 return await self._spread(domain, photographs, deadline)
             return await self._decoder.decode_then(
                 lambda views: run_in_thread(domain.infer(views)),
@@ -154,26 +158,60 @@ class Pipeline:
                 domain.inputs,
                 deadline=deadline,
             )
+
+    async def run_on_frames(
+        self, domain: Domain[T], photograph: bytes, *, frames: int, deadline: float | None = None
+    ) -> T:
+        """Answer about at most so many frames of one photograph, which the domain takes for its photographs.
+
+        The frames are those of `decode_frames()`. Otherwise as `run()`, and raises what it does.
+        """
+        with self._call(domain) as spread:
+            if spread:
+                views = await self._decoder.decode_frames_then(
+                    _same, photograph, domain.inputs, count=frames, deadline=deadline
+                )
+                return await run_concurrently(domain.infer(views), deadline=deadline)
+            return await self._decoder.decode_frames_then(
+                lambda views: run_in_thread(domain.infer(views)),
+                photograph,
+                domain.inputs,
+                count=frames,
+                deadline=deadline,
+            )
+
+    async def _spread(self, domain: Domain[T], photographs: Sequence[bytes], deadline: float | None) -> T:
+        async def decode(place: int, data: bytes) -> Views:
+            with error_place(place):
+                return await self._decoder.decode_each(data, domain.inputs, deadline=deadline)
+
+        views = await asyncio.gather(*(decode(*one) for one in enumerate(photographs)))
+        return await run_concurrently(domain.infer(views), deadline=deadline)
+
+    @contextmanager
+    def _call(self, domain: Domain[T]) -> Iterator[bool]:
+        """Count a call while the block runs, and tell whether its work is to be spread over the cores."""
+        self._calls += 1
+        try:
+            yield any(model.batches for model in domain.models) or self._calls <= self._decoder.threads
         finally:
             self._calls -= 1
 
-    async def _spread(self, domain: Domain[T], photographs: Sequence[bytes], deadline: float | None) -> T:
-        views = await asyncio.gather(
-            *(self._decoder.decode_each(data, domain.inputs, deadline=deadline) for data in photographs)
-        )
-        return await run_concurrently(domain.infer(views), deadline=deadline)
+
+def _same(views: Sequence[Views]) -> Sequence[Views]:
+    return views
 
 
 @dataclass(frozen=True)
 class _Answer(Generic[T]):
-    """What an inference has returned."""
+    """What an inference returned."""
 
     value: T
 
 
 def _advance(inference: Inference[T], results: Sequence[RunResult] | None) -> Sequence[ModelRun] | _Answer[T]:
     try:
-        # The first step is sent nothing.
+        # A generator that has not started takes no values.
         return next(inference) if results is None else inference.send(results)
     except StopIteration as end:
         return _Answer(end.value)

@@ -1,4 +1,4 @@
-"""Which model fills which role."""
+"""Maps roles to the models of a profile."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ class Registry:
 
     @classmethod
     def for_profile(cls, profile: str) -> Self:
-        """Open "embedded", or the folder of that path; raises `ManifestError` if there is no such folder."""
+        """Open "embedded", or the folder of that path.
+
+        Raises:
+            ManifestError: there is no such folder.
+        """
         folder = _PACKAGED if profile == EMBEDDED else Path(profile).expanduser()
         if not folder.is_dir():
             raise ManifestError(f"the profile {profile!r} is neither {EMBEDDED!r} nor a folder")
@@ -37,10 +41,11 @@ class Registry:
         return tuple(sorted(manifest.parent.name for manifest in self._folder.glob(f"*/{_MANIFEST}")))
 
     def manifest_for(self, role: str) -> Manifest:
-        """Read and verify the manifest of a role's model.
+        """Read and verify the manifest of a role's model; blocks, as it hashes the files.
 
-        Raises `ManifestError` if the profile does not fill the role, if the manifest is another role's, and
-        as `load_manifest()` does. Hashes the files: call it off the event loop.
+        Raises:
+            ManifestError: the profile does not fill the role, the manifest is another role's, or as
+                `load_manifest()`.
         """
         path = self._folder / role / _MANIFEST
         if not path.is_file():

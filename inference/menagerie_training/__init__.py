@@ -1,4 +1,4 @@
-"""What makes the embedded models, and what measures them; it is not part of the runtime wheel."""
+"""The recipes of the embedded models, and their evaluation; not part of the runtime wheel."""
 
 from pathlib import Path
 from typing import Final
@@ -6,4 +6,4 @@ from typing import Final
 import menagerie_inference
 
 EMBEDDED_MODELS: Final = Path(menagerie_inference.__file__).parent / "models"
-"""Where the recipes write: a folder for each role, with the model and its manifest."""
+"""The folder that the recipes write to: one folder for each role, with the model and its manifest."""

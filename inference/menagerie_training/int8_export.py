@@ -30,7 +30,7 @@ INPUT: Final = "images"
 OPSET: Final = 17
 
 QUANTISED: Final = ["Conv", "Add", "Clip"]
-"""What is in int8. The layers after the convolutions stay float: they are cheap, and int8 costs accuracy."""
+"""The operators in int8. The layers after the convolutions are cheap, and lose accuracy in int8."""
 
 _INT8_MAX: Final = 127.0
 

@@ -1,4 +1,4 @@
-"""An ONNX graph while it is made, node by node."""
+"""Builds an ONNX graph node by node."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Graph:
-    """The nodes and constants of an ONNX graph while it is made."""
+    """The nodes and constants of an ONNX graph under construction."""
 
     nodes: list[NodeProto] = field(default_factory=list)
     constants: list[TensorProto] = field(default_factory=list)
@@ -26,11 +26,11 @@ class Graph:
         return output
 
     def constant(self, value: NDArray[Any]) -> str:
-        """Append a constant; of float16 it is stored as such, and used as float32."""
+        """Append a constant; a float16 one is stored as such, and used as float32."""
         name = f"constant_{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return self.add("Cast", name, to=TensorProto.FLOAT) if value.dtype == np.float16 else name
 
     def name(self, tensor: str, output: str) -> None:
-        """Give a tensor the name that the graph's output shall have."""
+        """Rename a tensor to an output of the graph."""
         self.nodes.append(helper.make_node("Identity", [tensor], [output], name=output))

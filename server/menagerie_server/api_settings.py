@@ -1,4 +1,4 @@
-"""What an operator can set of each API: where it listens, and whom its edge lets in.
+"""The settings of every API: its port, and who may call it.
 
 Each field is the environment variable `MENAGERIE_<API>_<NAME>`, such as `MENAGERIE_WHALES_PORT`, or a key of
 the API's table in the settings file. Some have a name in their API's document, too; ours wins.
@@ -25,18 +25,18 @@ def _split(value: object) -> object:
 
 
 def none_if_blank(value: object) -> object:
-    """Read a blank variable as one that is not set."""
+    """Treat a blank variable as unset."""
     return None if isinstance(value, str) and not value.strip() else value
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-"""Several names; in the environment, with commas between them."""
+"""A list of names; comma-separated in the environment."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class ApiSettings(BaseModel):
-    """What can be set of any API."""
+    """The settings that every API has."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,20 +45,20 @@ class ApiSettings(BaseModel):
 
     port: Port
     allowed_origins: Names = ("*",)
-    """The origins whose pages may call it from a browser; `*` means any."""
+    """The origins whose pages may call it from a browser; `*`: any."""
     allowed_hosts: Names = ("*",)
-    """The names by which it may be called, such as `*.example.org`; `*` means any."""
+    """The host names by which it may be called, such as `*.example.org`; `*`: any."""
     force_https: bool = False
-    """Whether plain HTTP is redirected, by what a proxy before us says in X-Forwarded-Proto."""
+    """Whether plain-HTTP requests are redirected (per X-Forwarded-Proto)."""
     rate_limit_requests: int = 0
-    """How many requests each address may make in a window; 0 or less: any number."""
+    """Requests of each address in a window; 0 or less: no limit."""
     rate_limit_window_seconds: PositiveFloat = 60.0
     api_docs: bool = True
     """Whether it serves /openapi.json, /docs and /redoc."""
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = ()
-    """The keys of which each call must carry one in X-API-Key; where there is none, no call needs one."""
+    """The keys, one of which each call must carry in X-API-Key; without any, no call needs one."""
     api_keys_file: Path | None = None
-    """A file of more keys, one a line, read again when it changes."""
+    """A file of more keys, one a line; it is read again when it changes."""
 
     @property
     def limits_rate(self) -> bool:

@@ -1,4 +1,4 @@
-"""The worker: the one place where its parts are put together."""
+"""The worker: the composition root of a server process."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from menagerie_inference.image import ImageDecoder
 from menagerie_inference.pipeline import Pipeline
 from menagerie_inference.registry import Registry
 from menagerie_server.apis.coral.api import CoralApi
+from menagerie_server.apis.muzzle.api import MuzzleApi
+from menagerie_server.apis.nsfw.api import NsfwApi
 from menagerie_server.apis.served_api import Resources, ServedApi
 from menagerie_server.apis.species.api import SpeciesApi
 from menagerie_server.apis.whales.api import WhalesApi
@@ -34,18 +36,18 @@ if TYPE_CHECKING:
 
     from menagerie_server.settings import Settings
 
-SERVED: Final[tuple[type[ServedApi], ...]] = (WhalesApi, SpeciesApi, CoralApi)
+SERVED: Final[tuple[type[ServedApi], ...]] = (WhalesApi, SpeciesApi, CoralApi, MuzzleApi, NsfwApi)
 """The APIs that this version serves, each where the profile has its models."""
 
 
 def run_worker(settings: Settings, index: int) -> None:
-    """Serve until SIGTERM, then finish what has been accepted, and return."""
+    """Serve until SIGTERM, then finish the accepted calls, and return."""
     configure_logs(settings.log_level)
     asyncio.run(Worker(settings, index).run())
 
 
 class Worker:
-    """One server process: a gRPC server, the APIs behind it, and the models behind those."""
+    """One server process: a gRPC server, its APIs, and their models."""
 
     def __init__(self, settings: Settings, index: int) -> None:
         self._settings = settings
@@ -65,12 +67,12 @@ class Worker:
                 await stack.enter_async_context(api)
             server = RpcServer(self._settings, self._index, served, models)
             await stack.enter_async_context(server)
-            # Watchers of jobs would stay: they are sent away first.
+            # Watches would outlast the drain: they are ended first.
             stack.callback(resources.jobs.begin_shutdown)
             await asyncio.gather(*(self._load(api, models, server) for api in served))
             self._require_one(served, models)
             resources.jobs.work()
-            # What is there now stays until the end: the garbage collector need not look at it again.
+            # What exists now stays until the end: the garbage collector need not traverse it again.
             gc.freeze()
             await stopped.wait()
 
@@ -93,7 +95,7 @@ class Worker:
         await server.update_health(api)
 
     async def _open(self, stack: AsyncExitStack) -> Resources:
-        """Open what the APIs share; it is closed in the reverse order."""
+        """Open the resources that the APIs share; they are closed in the reverse order."""
         settings, cores = self._settings, self._cores
         if settings.database_url is None:
             raise ValueError("a worker is told of its database by whoever starts it")

@@ -1,4 +1,4 @@
-"""API keys: checked by Envoy's ext_authz filter before it reads a body, and by the workers on every call."""
+"""API keys: checked for Envoy's ext_authz filter before it reads a body, and by the workers on every call."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HEADER = "x-api-key"
 
 AUTHORIZATION_SERVICE = "envoy.service.auth.v3.Authorization"
 API_HEADER = "x-menagerie-api"
-"""Names the API whose keys Envoy asks about; Envoy sends it to this service alone."""
+"""The header in which Envoy names the API; Envoy sends it to this service alone."""
 
 UNAUTHORIZED = 401
 
@@ -34,8 +34,7 @@ _log = structlog.get_logger()
 class ApiKeys:
     """The keys of one API: those of the settings, and those of a file that is read again when it changes.
 
-    While the file cannot be read, the keys that it last held stay good: a file that is being replaced locks
-    no one out.
+    While the file cannot be read, its last keys stay valid: replacing it locks nobody out.
     """
 
     def __init__(self, keys: Iterable[str], file: Path | None = None) -> None:
@@ -46,11 +45,11 @@ class ApiKeys:
 
     @classmethod
     def of(cls, settings: ApiSettings) -> Self:
-        """Return the keys that are set for an API."""
+        """Return the keys in an API's settings."""
         return cls([key.get_secret_value() for key in settings.api_keys], settings.api_keys_file)
 
     def accept(self, key: str) -> bool:
-        """Tell whether this is one of the keys, in a time that does not tell how much of it is right."""
+        """Return whether this is one of the keys, in constant time."""
         offered = key.encode()
         self._read_again()
         matches = [hmac.compare_digest(offered, known) for known in (*self._keys, *self._from_file)]
@@ -73,14 +72,14 @@ class ApiKeys:
 
 
 class ApiKeyCheck:
-    """Refuses a call without a key of its API, where the API has keys; health checks need none."""
+    """Refuses a call without a key if its API has keys; health checks need none."""
 
     def __init__(self, keys: Mapping[Api, ApiKeys]) -> None:
         self._keys = {f"/{api.service}": of_api for api, of_api in keys.items()}
         self._keyless = {f"/{api.service}/{method}" for api in keys for method in api.keyless}
 
     def __call__(self, method: str, context: Context) -> None:
-        """Let a call pass that has a key, or needs none.
+        """Check a call's key, if it needs one.
 
         Raises:
             InvalidApiKey: it has none of the API's keys.
@@ -91,13 +90,13 @@ class ApiKeyCheck:
 
 
 class AuthorizationService:
-    """Answers Envoy's ext_authz filter: envoy.service.auth.v3.Authorization."""
+    """Serves Envoy's ext_authz filter: envoy.service.auth.v3.Authorization."""
 
     def __init__(self, keys: Mapping[Api, ApiKeys]) -> None:
         self._keys = {api.name: of_api for api, of_api in keys.items()}
 
     def add_to(self, server: grpc.aio.Server) -> None:
-        """Serve it under Envoy's own name for it."""
+        """Add it to a server under the name that Envoy calls."""
         check = grpc.unary_unary_rpc_method_handler(
             self.check,
             request_deserializer=pb.CheckRequest.FromString,
@@ -107,7 +106,7 @@ class AuthorizationService:
         server.add_generic_rpc_handlers([handler])
 
     async def check(self, request: pb.CheckRequest, context: Context) -> pb.CheckResponse:
-        """Tell Envoy whether a call may pass."""
+        """Return whether a call may pass."""
         metadata = dict(context.invocation_metadata() or ())
         keys = self._keys.get(str(metadata.get(API_HEADER, "")))
         if keys is not None and keys.accept(request.attributes.request.http.headers.get(HEADER, "")):

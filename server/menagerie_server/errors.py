@@ -1,4 +1,4 @@
-"""The errors of the server, and what each is on the wire: one base table, and what differs in an API."""
+"""The server's errors and their wire forms: one base table, and each API's differences."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ class ApiError(Exception):
 
 
 class InvalidRequest(ApiError):
-    """Raised when a request is not what the API's document asks for."""
+    """Raised when a request does not match the API's document."""
 
 
 class MalformedRequest(ApiError):
-    """Raised when a request's message breaks off, or there is none."""
+    """Raised when a request's message is truncated or missing."""
 
 
 class MissingField(ApiError):
-    """Raised when a form or a message lacks a field that the API's document asks for."""
+    """Raised when a form or a message lacks a field that the API's document requires."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"Field required: {name}")
@@ -72,23 +72,23 @@ class InvalidApiKey(ApiError):
 
 
 class InferenceFailed(ApiError):
-    """Raised when a model failed; the text is the API's, and the cause is for the log alone."""
+    """Raised when a model failed; the text is the API's, and the cause is only logged."""
 
 
 class GeminiKeyMissing(ApiError):
-    """Raised when Gemini is to be asked, and the operator has set no key for it."""
+    """Raised when Gemini is to be asked, and the operator has configured no key."""
 
 
 class GeminiFailed(ApiError):
-    """Raised when Gemini gave no answer; why is for the log alone."""
+    """Raised when Gemini gave no answer; the cause is only logged."""
 
 
 class GeminiOverloaded(ApiError):
-    """Raised when Gemini said that too much is asked of it, as often as it was tried."""
+    """Raised when Gemini was overloaded at every attempt."""
 
 
 class NotReady(ApiError):
-    """Raised when a part of the server that this call needs is not ready."""
+    """Raised when a part of the server that a call needs is not ready."""
 
 
 class NotImplementedYet(ApiError):
@@ -97,17 +97,17 @@ class NotImplementedYet(ApiError):
 
 @dataclass(frozen=True)
 class WireError:
-    """What an error is on the wire, over gRPC and over REST."""
+    """An error's form on the wire, over gRPC and over REST."""
 
     code: grpc.StatusCode
     reason: str
     http_status: int
     text: str | None = None
-    """What the caller reads; none: the error's own text."""
+    """The text for the caller; none: the error's own."""
     retry_seconds: int | None = None
 
     def status(self, text: str, request_id: str) -> status_pb2.Status:
-        """Return this error as a google.rpc.Status, with the details that the edge and clients read."""
+        """Return this error as a google.rpc.Status, with the details for Envoy and for clients."""
         status = status_pb2.Status(code=self.code.value[0], message=self.text or text)
         for detail in self._details(request_id):
             status.details.add().Pack(detail)
@@ -159,18 +159,18 @@ WIRE_ERRORS: WireErrors = MappingProxyType(
 )
 
 INTERNAL = WireError(_Code.INTERNAL, "INTERNAL", 500, "Internal error.")
-"""Everything else: its text is for the log, and never for the caller."""
+"""Every other error: its text is only logged."""
 
 
 def api_errors(api: Api, own: WireErrors | None = None) -> WireErrors:
-    """Return an API's table: the base table, its edge's reply to a large request, and its `own` errors."""
+    """Return an API's table: the base table, Envoy's reply to a large request, and its `own` errors."""
     reply = api.reply(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     too_large = replace(WIRE_ERRORS[RequestTooLarge], http_status=reply.status, text=reply.text)
     return MappingProxyType({**WIRE_ERRORS, RequestTooLarge: too_large, **(own or {})})
 
 
 def wire_error(error: Exception, errors: WireErrors = WIRE_ERRORS) -> WireError:
-    """Return what an error is on the wire; an error that the table does not name is internal."""
+    """Return an error's wire form; an error that is not in the table is internal."""
     for kind in type(error).__mro__:
         if kind in errors:
             return errors[kind]

@@ -1,7 +1,7 @@
 """The Prometheus metrics of the server, added up over its workers.
 
-Where PROMETHEUS_MULTIPROC_DIR names a folder, as `menagerie serve` sets it, each worker keeps its values in
-files there, and any of them can answer for all. What a worker counted stays counted after its end.
+If PROMETHEUS_MULTIPROC_DIR names a folder, as `menagerie serve` sets it, each worker keeps its values in
+files there, and any of them can report for all. The counts of a worker that has ended are kept.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def batch_observer(manifest: Manifest) -> BatchObserver:
 
 
 def everyones_registry() -> CollectorRegistry:
-    """Return what collects the metrics of every worker."""
+    """Return a registry of the metrics of every worker."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return registry.REGISTRY
     everyone = CollectorRegistry()

@@ -23,7 +23,7 @@ _log = structlog.get_logger()
 
 
 class State(StrEnum):
-    """How far a model, or an API, is."""
+    """The state of a model, or of an API."""
 
     LOADING = "loading"
     READY = "ready"
@@ -32,14 +32,14 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class RoleStatus:
-    """How far the model of a role is; a failed one has a reason, for operators."""
+    """The state of a role's model; a failed one has a reason, for operators."""
 
     state: State = State.LOADING
     reason: str = ""
 
 
 class Models:
-    """The models of a profile, by role. One that does not load takes its role down, and nothing else."""
+    """The models of a profile, by role. One that does not load fails its role, and nothing else."""
 
     def __init__(self, registry: Registry, engine: Engine) -> None:
         self._registry = registry
@@ -48,22 +48,28 @@ class Models:
 
     @property
     def failed(self) -> list[str]:
-        """The roles whose model cannot be used."""
+        """The roles whose model could not be loaded."""
         return sorted(role for role, status in self._statuses.items() if status.state is State.FAILED)
 
     def fills(self, roles: Iterable[str]) -> bool:
-        """Tell whether the profile has a model for any of these roles."""
-        return any(role in self._statuses for role in roles)
+        """Tell whether the profile has a model for any of these roles; for "x-", any that begins with it."""
+        return any(self.named(role) for role in roles)
+
+    def named(self, role: str) -> list[str]:
+        """Return the roles that a name stands for: itself, or all that begin with one that ends in "-"."""
+        if role.endswith("-"):
+            return sorted(one for one in self._statuses if one.startswith(role))
+        return [role] if role in self._statuses else []
 
     def status(self, role: str) -> RoleStatus:
-        """Return how far a role is; one that the profile does not fill has failed."""
+        """Return the state of a role; one that the profile does not fill has failed."""
         return self._statuses.get(role, RoleStatus(State.FAILED, f"the profile has no model for {role!r}"))
 
     async def load(self, *required: str, optional: Iterable[str] = ()) -> dict[str, Model]:
-        """Load the models of these roles at the same time, and return those that can be used, by role.
+        """Load the models of these roles concurrently, and return those that loaded, by role.
 
         Raises:
-            ModelUnavailable: a required one cannot be used; `status` says why.
+            ModelUnavailable: a required one did not load; `status` has the reason.
         """
         roles = [*required, *(role for role in optional if role in self._statuses)]
         loaded = await asyncio.gather(*(self._load(role) for role in roles))
@@ -87,7 +93,7 @@ class Models:
 
 
 class Loading(Generic[T]):
-    """A part of an API that is there once its models are: until then, whoever asks for it is told so."""
+    """A part of an API that needs models; until they are loaded, `get()` fails."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -95,7 +101,7 @@ class Loading(Generic[T]):
         self._part: T | None = None
 
     async def load(self, part: Awaitable[T]) -> None:
-        """Wait for the part, and hand it out from now on; where its models do not load, it has failed."""
+        """Wait for the part, and provide it from now on; it has failed if its models do not load."""
         try:
             self._part = await part
         except InferenceError as error:

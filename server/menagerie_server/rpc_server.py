@@ -1,4 +1,4 @@
-"""The gRPC server of a worker: every API's service, health, reflection, and what each call passes through."""
+"""The gRPC server of a worker: every API's service, health, reflection, and the interceptors."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 MESSAGE_OVERHEAD: Final = 64 * 1024
 """What a message may hold beside the largest body that Envoy lets through."""
 MAX_METADATA_BYTES: Final = 256 * 1024
-"""More than the headers that Envoy lets through: 60 KiB, of which it may repeat some."""
+"""More than the headers that Envoy accepts: 60 KiB, of which it may repeat some."""
 
 _log = structlog.get_logger()
 
 
 class RpcServer:
-    """Serves all APIs on one port; an async context manager that finishes the calls that run when it is left.
+    """Serves all APIs on one port; an async context manager that finishes running calls on exit.
 
     The APIs that are not served answer UNIMPLEMENTED.
     """
@@ -61,7 +61,7 @@ class RpcServer:
         server.add_insecure_port(f"{self._settings.grpc_host}:{self._port}")
         await server.start()
         self._stack.push_async_callback(server.stop, self._settings.drain_seconds)
-        # Health checks are told first.
+        # Health checks fail first.
         self._stack.push_async_callback(self._health.enter_graceful_shutdown)
         _log.info("serving", port=self._port)
         return self
@@ -70,7 +70,7 @@ class RpcServer:
         await self._stack.aclose()
 
     async def update_health(self, one: ServedApi) -> None:
-        """Tell health checks how far an API is."""
+        """Publish the state of an API to health checks."""
         ready = one.state is State.READY
         status = HealthCheckResponse.SERVING if ready else HealthCheckResponse.NOT_SERVING
         await self._health.set(one.api.service, status)
@@ -110,7 +110,7 @@ class RpcServer:
 
 
 def _options() -> list[tuple[str, int]]:
-    largest = max(api.max_request_bytes for api in (*APIS, SYSTEM))
+    largest = max(max(api.max_request_bytes, api.max_message_bytes) for api in (*APIS, SYSTEM))
     return [
         ("grpc.max_receive_message_length", largest + MESSAGE_OVERHEAD),
         # Beyond the first gRPC refuses some calls, beyond the second all of them.

@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     database_url: str | None = None
     """A PostgreSQL URL; none: an embedded server under `data_dir`, run by `menagerie serve`."""
     envoy_admin_socket: Path | None = None
-    """Where Envoy tells what it has counted; `menagerie serve` tells its workers."""
+    """Envoy's admin interface, for the counters in /metrics; `menagerie serve` sets it for its workers."""
     object_store_url: str | None = None
     """file:///…, s3://…, gs://… or az://…; none: a folder under `data_dir`."""
 
@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     profile: str = "embedded"
     """Which models run: the embedded ones, or those of a folder with <role>/manifest.toml for each role."""
     envoy_threads: PositiveInt = Field(default_factory=lambda: max(1, (os.cpu_count() or 1) // 4))
-    """Envoy passes on some thousand calls a second in one thread; models fill the other cores long before."""
+    """Envoy passes on some thousand calls a second in one thread; models need the other cores."""
     max_calls_per_caller: PositiveInt = 2048
     """How many calls of one address a worker runs, or waits for the rest of, at once."""
     max_connections: PositiveInt = 10_000
@@ -102,9 +102,9 @@ class Settings(BaseSettings):
     idle_connection_seconds: PositiveFloat = 60.0
     """How long a connection without a request is kept open."""
     envoy_max_heap_mb: PositiveInt = 1024
-    """What Envoy may hold, in MiB; near it, it ends the streams that hold most, and takes no new requests."""
+    """Envoy's memory in MiB; near it, Envoy ends the largest streams and takes no new requests."""
     database_connections_per_worker: PositiveInt = Field(default=8, ge=6, le=64)
-    """All that a worker holds: four are for jobs alone, the others for calls."""
+    """All connections of a worker: four are for jobs alone, the others for calls."""
     jobs_per_worker: PositiveInt = 4
     """How many jobs a worker runs at once; the others wait. With one, small ones wait for large ones."""
     max_unended_jobs: PositiveInt = 1000
@@ -116,7 +116,7 @@ class Settings(BaseSettings):
     max_stored_gb_per_caller: PositiveInt = 4
     """What the jobs of one address may store of that, in GiB."""
     job_retention_hours: PositiveFloat = 24.0
-    """How long an ended job and its result can be asked for."""
+    """How long an ended job and its result are kept."""
     drain_seconds: PositiveFloat = 10.0
     """How long a stop waits for requests and streams to end."""
     ready_seconds: PositiveFloat = 60.0
@@ -125,7 +125,7 @@ class Settings(BaseSettings):
     trace_collector_url: AnyHttpUrl | None = None
     """Where an OpenTelemetry collector takes OTLP over gRPC, as http://localhost:4317; none: no traces."""
     trace_ratio: float = Field(default=1.0, ge=0, le=1)
-    """The share of calls that are traced, where no caller has decided about its own."""
+    """The share of calls that are traced, unless a caller has decided about its own."""
 
     @field_validator("data_dir")
     @classmethod
@@ -142,7 +142,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_tls(self) -> Self:
-        # One alone would leave every listener in the clear, and nobody would be told.
+        # One alone would silently leave every listener without TLS.
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key are set together")
         return self
@@ -161,7 +161,7 @@ class Settings(BaseSettings):
 
     @property
     def apis(self) -> dict[Api, ApiSettings]:
-        """What is set of each API."""
+        """The settings of each API."""
         return {api: getattr(self, api.name) for api in APIS}
 
 

@@ -1,6 +1,6 @@
 """Traces: a span for each call, a child of Envoy's, sent to an OpenTelemetry collector.
 
-Only a server that is told of a collector imports this module: it needs the extra `tracing`.
+Only a server with a collector imports this module: it needs the extra `tracing`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ SERVICE = "menagerie-worker"
 
 
 class Tracing:
-    """The spans of one worker's calls, but not of health checks."""
+    """The spans of one worker's calls, except for health checks."""
 
     def __init__(self, collector_url: str, *, ratio: float, instance: str) -> None:
         """Send spans to the collector at this URL, with OTLP over gRPC; `http://` means without TLS.
 
-        A call that Envoy has decided about is traced or not as it says; of the others, a share of `ratio` is.
+        Envoy's sampling decision is followed; of calls without one, a share of `ratio` is traced.
         """
         resource = Resource.create({SERVICE_NAME: SERVICE, SERVICE_INSTANCE_ID: instance})
         self._provider = TracerProvider(
@@ -36,12 +36,12 @@ class Tracing:
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=collector_url)))
 
     def interceptor(self) -> grpc.aio.ServerInterceptor:
-        """Return what makes a span of each call."""
+        """Return the interceptor that makes a span of each call."""
         interceptor: grpc.aio.ServerInterceptor = aio_server_interceptor(  # type: ignore[no-untyped-call]
             tracer_provider=self._provider, filter_=filters.negate(filters.health_check())
         )
         return interceptor
 
     def stop(self) -> None:
-        """Send the spans that wait, and stop; this blocks."""
+        """Send the queued spans, and stop; blocks."""
         self._provider.shutdown()

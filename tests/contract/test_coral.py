@@ -95,6 +95,24 @@ async def test_the_result_is_the_photograph_tinted(stub: CoralServiceAsyncStub) 
     assert brief.summary == status.summary
 
 
+@pytest.mark.parametrize("end", [b"", b"\xff\xd9"], ids=["no end marker", "end marker"])
+async def test_a_photograph_cut_short_is_judged_as_far_as_it_goes(
+    end: bytes, stub: CoralServiceAsyncStub
+) -> None:
+    job_id = await completed(stub, PHOTO[: len(PHOTO) * 3 // 4] + end)
+    status = await stub.GetStatus(pb.GetStatusRequest(job_id=job_id))
+    height = status.chunks[-1].y + status.chunks[-1].height
+    assert 107 <= height < 190
+    assert status.summary.missing_fraction == pytest.approx(1 - height / 214)
+
+
+async def test_a_whole_photograph_has_no_missing_fraction(stub: CoralServiceAsyncStub) -> None:
+    for photo in (PHOTO, PHOTO.removesuffix(b"\xff\xd9")):
+        job_id = await completed(stub, photo)
+        summary = (await stub.GetStatus(pb.GetStatusRequest(job_id=job_id))).summary
+        assert not summary.HasField("missing_fraction")
+
+
 async def test_a_job_of_no_image_says_so(stub: CoralServiceAsyncStub) -> None:
     job_id = await completed(stub, b"not an image")
     status = await stub.GetStatus(pb.GetStatusRequest(job_id=job_id))
@@ -160,7 +178,9 @@ def test_a_browser_reads_events(client: httpx.Client) -> None:
     job_id = client.post("/V1/api/classify", files=upload).json()["job_id"]
     with client.stream("GET", f"/V1/api/status/{job_id}/events") as response:
         assert response.headers["content-type"] == "text/event-stream"
-        events = [json.loads(line.removeprefix("data: ")) for line in response.iter_lines() if line]
+        *lines, retry, end, nothing = filter(None, response.iter_lines())
+    assert (retry, end, nothing) == ("retry: 3600000", "event: end", "data: {}")
+    events = [json.loads(line.removeprefix("data: ")) for line in lines]
     assert events[-1]["status"] == "completed"
     assert events[-1].keys() == {
         "status",

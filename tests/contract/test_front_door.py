@@ -79,7 +79,7 @@ def test_readiness_names_the_apis(front_door: httpx.Client) -> None:
     response = front_door.get("/readyz")
     assert (response.status_code, response.json()) == (
         200,
-        {"status": "ok", "apis": ["coral", "species", "whales"], "failed_models": []},
+        {"status": "ok", "apis": ["coral", "muzzle", "nsfw", "species", "whales"], "failed_models": []},
     )
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent.parent
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
+LINK = re.compile(r"\]\(([^)]+)\)")
+PAGES = sorted(path for folder in (".", "docs", "clients/examples") for path in (ROOT / folder).glob("*.md"))
+
 FIGURE = re.compile(r"0\.\d+")
 """The last digits of a score depend on the processor's instructions for int8."""
 
@@ -32,6 +35,18 @@ def shown_after(start: str) -> tuple[str, str]:
     texts = [text for _, text in blocks()]
     place = next(place for place, text in enumerate(texts) if text.startswith(start))
     return texts[place], texts[place + 1]
+
+
+def links() -> list[tuple[Path, str]]:
+    """Return each link of a page into the repository, and the page."""
+    found = ((page, target) for page in PAGES for target in LINK.findall(page.read_text(encoding="utf-8")))
+    return [(page, target) for page, target in found if not target.startswith("http")]
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the names that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def here(text: str, server: RunningServer) -> str:
@@ -58,19 +73,20 @@ def test_the_python_code_prints_what_is_shown(server: RunningServer) -> None:
     assert FIGURE.sub("", result.stdout) == FIGURE.sub("", shown)
 
 
-@pytest.mark.parametrize(
-    "target", re.findall(r"\]\(([^)#]+)", (ROOT / "README.md").read_text(encoding="utf-8"))
-)
-def test_every_link_into_the_repository_leads_somewhere(target: str) -> None:
-    if not target.startswith("http"):
-        assert (ROOT / target).exists()
+@pytest.mark.parametrize(("page", "target"), links())
+def test_every_link_into_the_repository_leads_somewhere(page: Path, target: str) -> None:
+    path, _, heading = target.partition("#")
+    linked = page.parent / path if path else page
+    assert linked.exists()
+    assert not heading or heading in anchors(linked)
 
 
 def test_every_make_target_that_is_named_exists() -> None:
     named = {
         target
-        for page in ("README.md", "CONTRIBUTING.md")
-        for target in re.findall(r"`?make ([a-z-]+)", (ROOT / page).read_text(encoding="utf-8"))
+        for page in PAGES
+        for target in re.findall(r"(?:`|^)make ([a-z-]+)", page.read_text(encoding="utf-8"), re.MULTILINE)
     }
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    assert {"serve", "test"} <= named <= targets
+    assert {"serve", "test"} <= named
+    assert named <= targets

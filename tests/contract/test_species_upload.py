@@ -63,6 +63,14 @@ def test_answers_with_every_documented_key(species: httpx.Client) -> None:
     )
 
 
+def test_a_jpeg_without_its_end_marker_is_answered_as_the_whole(species: httpx.Client) -> None:
+    """Cheap cameras leave it out, and uploads lose it."""
+    photo = PHOTOS.an_animal().content
+    assert photo.endswith(b"\xff\xd9")
+    cut = upload(species, photo[:-2]).json()["speciesnet"]
+    assert cut == upload(species, photo).json()["speciesnet"]
+
+
 def test_answers_with_documented_types(species: httpx.Client) -> None:
     answer = upload(species, PHOTOS.an_animal().content).json()["speciesnet"]
     assert len(answer["prediction"].split(";")) == 7

@@ -151,3 +151,17 @@ async def test_in_order_cancels_what_runs_when_it_is_left() -> None:
     assert await anext(results) == 0
     await results.aclose()
     assert cancelled.is_set()
+
+
+async def test_an_error_is_raised_in_its_turn_and_ends_it() -> None:
+    async def work(number: int) -> int:
+        if number == 1:
+            raise ZeroDivisionError
+        await asyncio.sleep(0.01)
+        return number
+
+    results = in_order(range(9), work, limit=2)
+    assert await anext(results) == 0
+    with pytest.raises(ZeroDivisionError):
+        await anext(results)
+    assert [result async for result in results] == []

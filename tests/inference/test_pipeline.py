@@ -13,7 +13,13 @@ from PIL import Image
 
 from menagerie_inference.batching import BatchPolicy
 from menagerie_inference.engine.local import LocalEngine
-from menagerie_inference.errors import DeadlineExceeded, ImageUnreadable, ModelUnavailable, Overloaded
+from menagerie_inference.errors import (
+    DeadlineExceeded,
+    ImageTooLarge,
+    ImageUnreadable,
+    ModelUnavailable,
+    Overloaded,
+)
 from menagerie_inference.image import ImageDecoder
 from menagerie_inference.pipeline import Inference, ModelRun, Pipeline, run_concurrently, run_in_thread
 from menagerie_inference.registry import Registry
@@ -90,6 +96,39 @@ async def test_both_schedules_answer_alike(models: Path, *, cascade: bool) -> No
     assert all(seconds > 0 for seconds in domain.seconds)
     if cascade:
         assert alone[6:] == [tuple(255 - value for value in colour) for colour in COLOURS[6:]]
+
+
+def animation(colours: Sequence[tuple[int, int, int]]) -> bytes:
+    file = io.BytesIO()
+    first, *others = (Image.new("RGB", (12, 8), colour) for colour in colours)
+    first.save(file, "PNG", save_all=True, append_images=others)
+    return file.getvalue()
+
+
+async def test_frames_of_one_photograph_are_a_domains_photographs(models: Path) -> None:
+    async with loaded(models) as model, ImageDecoder(threads=1) as decoder:
+        pipeline, domain = Pipeline(decoder), MeanColours(model)
+        data = animation(COLOURS[:9])
+        alone = await pipeline.run_on_frames(domain, data, frames=5)
+        together = await asyncio.gather(
+            *(pipeline.run_on_frames(domain, data, frames=5) for _ in range(3)),
+            pipeline.run_on_frames(domain, photo(COLOURS[3]), frames=5),
+            pipeline.run_on_frames(domain, data, frames=1),
+        )
+    assert alone == [COLOURS[place] for place in (0, 2, 4, 6, 8)]
+    assert together == [*[alone] * 3, [COLOURS[3]], [COLOURS[0]]]
+
+
+async def test_frames_that_cannot_be_had_fail_their_call(models: Path) -> None:
+    async with loaded(models) as model, ImageDecoder(threads=1, max_pixels=50) as decoder:
+        pipeline, domain = Pipeline(decoder), MeanColours(model)
+        for data, error in ((b"junk", ImageUnreadable), (photo(COLOURS[0]), ImageTooLarge)):
+            calls = [pipeline.run_on_frames(domain, data, frames=2) for _ in range(3)]
+            found = await asyncio.gather(*calls, return_exceptions=True)
+            assert [type(one) for one in found] == [error] * 3
+        late = asyncio.get_running_loop().time() - 1
+        with pytest.raises(DeadlineExceeded):
+            await pipeline.run_on_frames(domain, b"junk", frames=2, deadline=late)
 
 
 async def test_models_that_batch_get_the_images_of_all_callers(models: Path) -> None:

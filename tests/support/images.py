@@ -27,6 +27,11 @@ def encode(image: Image.Image, format: str = "JPEG", **options: object) -> bytes
     return file.getvalue()
 
 
+def opened(content: bytes) -> Image.Image:
+    """Open a file's image."""
+    return Image.open(io.BytesIO(content))
+
+
 def jpeg() -> bytes:
     """Return a plain JPEG."""
     return encode(drawing())

@@ -100,7 +100,7 @@ class _Document:
             "operationId": operation_id if number == 1 else f"{operation_id}_{number}",
             "parameters": self._requests.parameters(method.input_type, binding, operation),
             "requestBody": self._requests.body(
-                method.input_type, binding, self._form(operation, operation_id)
+                method.input_type, binding, operation, self._form(operation, operation_id)
             ),
             "responses": self._responses.responses(method, binding, operation),
             "security": self._security(operation),

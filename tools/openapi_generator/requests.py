@@ -61,16 +61,19 @@ class Requests:
         in_query = [self._parameter(field, "query") for field in _in_query(request, binding, operation)]
         return in_path + in_query
 
-    def body(self, request: Descriptor, binding: Binding, form: Json | None) -> Json | None:
+    def body(
+        self, request: Descriptor, binding: Binding, operation: Operation, form: Json | None
+    ) -> Json | None:
         """Return the body; none where the operation takes none. `form` is the content of a form."""
         if not binding.body:
             return None
-        return {"content": self._content(request, binding, form), "required": True}
+        whole = _is_whole(binding, operation)
+        return {"content": self._content(request, binding, form, whole=whole), "required": True}
 
-    def _content(self, request: Descriptor, binding: Binding, form: Json | None) -> Json:
+    def _content(self, request: Descriptor, binding: Binding, form: Json | None, *, whole: bool) -> Json:
         if form is not None:
             return {FORM: form}
-        if binding.body == WHOLE:
+        if whole:
             return {"application/json": {"schema": self._schemas.message(request, answered=False)}}
         field = request.fields_by_name[binding.body]
         if _is_http_body(field):
@@ -86,11 +89,15 @@ class Requests:
 
 
 def _in_query(request: Descriptor, binding: Binding, operation: Operation) -> Iterator[FieldDescriptor]:
-    if binding.body == WHOLE:
+    if _is_whole(binding, operation):
         return
     elsewhere = {*binding.variables, *_instead_of_body(request, binding), *(f.name for f in operation.form)}
     # Messages are left out: no one writes one as a query.
     yield from (f for f in request.fields if f.name not in elsewhere and f.message_type is None)
+
+
+def _is_whole(binding: Binding, operation: Operation) -> bool:
+    return binding.body == WHOLE or operation.json_body
 
 
 def _instead_of_body(request: Descriptor, binding: Binding) -> set[str]:

@@ -91,7 +91,8 @@ class Responses:
         if operation.json_of:
             written = whole.file.pool.FindMessageTypeByName(operation.json_of)
             schema = self._schemas.message(written, answered=True)
-            return {"description": SUCCESS, "content": _content("", schema)}
+            description = STREAM if operation.media_type else SUCCESS
+            return {"description": description, "content": _content(operation.media_type, schema)}
         if answer.full_name == HTTP_BODY:
             return {"description": SUCCESS, "content": _bytes(operation.media_type)}
         schema = self._schemas.message(answer, answered=True)

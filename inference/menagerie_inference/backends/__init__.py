@@ -1,7 +1,8 @@
-"""What runs a model: one file for each engine, imported only when a manifest asks for it."""
+"""The backends: one module for each inference engine, imported only when a manifest needs it."""
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from menagerie_inference.batching import Outputs
     from menagerie_inference.manifest import Manifest
 
+# ONNX Runtime from 1.32 on sends telemetry to Microsoft. It reads this variable when it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 
 class Backend(Protocol):
     """A loaded model. Its methods block, and release the GIL while the model runs."""
@@ -24,9 +28,10 @@ class Backend(Protocol):
     """Where the model runs: "cpu" or "cuda"."""
 
     def run(self, images: NDArray[np.uint8]) -> Outputs:
-        """Run the model on uint8 RGB images (n, height, width, 3), n >= 1; gives n rows per output.
+        """Run the model on uint8 RGB images (n, height, width, 3), n >= 1; thread-safe.
 
-        It may be called from several threads at once.
+        Returns:
+            The outputs by name, each of n rows.
         """
 
     def close(self) -> None:
@@ -34,12 +39,15 @@ class Backend(Protocol):
 
 
 def load_backend(manifest: Manifest, *, threads: int, usual_batch: int = 8) -> Backend:
-    """Load a manifest's model, to run with `threads` threads of a CPU; it has run once when this returns.
+    """Load a manifest's model and run it once.
 
-    Batches of more than `usual_batch` images give back the memory that they took.
+    Args:
+        threads: how many threads of a CPU share the work of a run.
+        usual_batch: the memory of larger batches is freed after each run.
 
-    Raises `ManifestError` if the backend is unknown or not installed, if the model does not load, and if it
-    is not what its manifest says.
+    Raises:
+        ManifestError: the backend is unknown or not installed, or the model does not load or is not what its
+            manifest says.
     """
     match manifest.backend:
         case "onnx":
@@ -74,7 +82,7 @@ def _load_tensorflow(manifest: Manifest, threads: int) -> Backend:
 
 @contextmanager
 def _needing(extra: str, manifest: Manifest) -> Iterator[None]:
-    """Import a backend: here, as the imports take long, and their packages are extras."""
+    """Import a backend in the block: late, as it takes long, and its package is an extra."""
     try:
         yield
     except ModuleNotFoundError as error:

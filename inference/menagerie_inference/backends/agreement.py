@@ -1,4 +1,4 @@
-"""Whether a loaded model is what its manifest says."""
+"""Checks that a loaded model matches its manifest."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ Output = TypeVar("Output")
 
 
 def check_input(manifest: Manifest, shape: Sequence[int | None], dtype: str) -> None:
-    """Raise `ManifestError` unless a model takes images of the manifest's size; None fits any."""
+    """Check that a model takes images of the manifest's size; None stands for any.
+
+    Raises:
+        ManifestError: it takes others.
+    """
     wanted = (None, manifest.input.height, manifest.input.width, 3)
     fits = len(shape) == len(wanted) and all(
         has == wants or has is None for has, wants in zip(shape[1:], wanted[1:], strict=True)
@@ -33,9 +37,10 @@ def check_input(manifest: Manifest, shape: Sequence[int | None], dtype: str) -> 
 
 
 def choose_outputs(manifest: Manifest, found: Mapping[str, Output]) -> dict[str, Output]:
-    """Give the manifest's outputs among those of a model, by name; an only one may have another name.
+    """Return the manifest's outputs among those of a model, by name; a single one may have another name.
 
-    Raises `ManifestError` if there are none of these names.
+    Raises:
+        ManifestError: there are none of these names.
     """
     if len(found) == len(manifest.outputs) == 1:
         return dict(zip(manifest.outputs, found.values(), strict=True))
@@ -45,9 +50,10 @@ def choose_outputs(manifest: Manifest, found: Mapping[str, Output]) -> dict[str,
 
 
 def check_outputs(manifest: Manifest, run: Callable[[NDArray[np.uint8]], Outputs]) -> None:
-    """Run a model once, on two black images: that proves more than the shapes which it declares.
+    """Run a model once, on two black images, as declared shapes prove less.
 
-    Raises `ManifestError` if an output has another shape or dtype, besides what `run` raises.
+    Raises:
+        ManifestError: an output has another shape or dtype; what `run` raises passes.
     """
     images = np.zeros((2, manifest.input.height, manifest.input.width, 3), np.uint8)
     for name, values in run(images).items():

@@ -1,4 +1,4 @@
-"""Runs ONNX models with ONNX Runtime: on CUDA where it can, else on the CPU."""
+"""Runs ONNX models with ONNX Runtime: on CUDA if available, else on the CPU."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ _ERRORS: Final = (
 class OnnxBackend:
     """An ONNX graph of one input, uint8 (batch, height, width, 3), and at least the outputs of its manifest.
 
-    `threads` share the work of a run. A batch of more than `usual_batch` images gives its memory back when it
-    has run; ONNX Runtime would keep it (one batch of 64 left a process of 110 MB at 322 MB).
+    `threads` share the work of a run. The memory of a batch of more than `usual_batch` images is freed after
+    the run; ONNX Runtime would keep it (one batch of 64 left a process of 110 MB at 322 MB).
 
-    Raises `ManifestError` if the graph does not load, or does not make the manifest's outputs of images.
+    Raises:
+        ManifestError: the graph does not load, or does not produce the manifest's outputs.
     """
 
     def __init__(self, manifest: Manifest, *, threads: int, usual_batch: int = 8) -> None:
@@ -54,7 +55,11 @@ class OnnxBackend:
             raise ManifestError(f"{manifest.files[0].path}: {text}") from error
 
     def run(self, images: NDArray[np.uint8]) -> Outputs:
-        """Run the graph, as `Backend.run()`; raises `ModelUnavailable` after `close()`."""
+        """Run the graph, as `Backend.run()`.
+
+        Raises:
+            ModelUnavailable: the model is closed.
+        """
         if self._session is None:
             raise ModelUnavailable("the model is closed")
         options = self._returning_memory if len(images) > self._usual_batch else None
@@ -63,7 +68,7 @@ class OnnxBackend:
         )
 
     def close(self) -> None:
-        """Free the session, once the runs that have begun are done."""
+        """Free the session, once the runs in progress are done."""
         self._session = None
 
 

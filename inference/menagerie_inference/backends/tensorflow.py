@@ -1,4 +1,4 @@
-"""Runs Keras models and SavedModels with TensorFlow: on CUDA where it can, else on the CPU."""
+"""Runs Keras models and SavedModels with TensorFlow: on CUDA if available, else on the CPU."""
 
 from __future__ import annotations
 
@@ -31,10 +31,11 @@ if TYPE_CHECKING:
 class TensorflowBackend:
     """A Keras model or a SavedModel of one input, images of floats or of uint8, and the manifest's outputs.
 
-    `threads` share the work of an operation. TensorFlow has one pool of them for the whole process: the first
-    model that is loaded sets its size, for all.
+    `threads` share the work of an operation. TensorFlow has one thread pool for the whole process: the first
+    model that is loaded sets its size for all.
 
-    Raises `ManifestError` if the model does not load, or is not what its manifest says.
+    Raises:
+        ManifestError: the model does not load, or is not what its manifest says.
     """
 
     def __init__(self, manifest: Manifest, *, threads: int) -> None:
@@ -52,14 +53,18 @@ class TensorflowBackend:
             raise ManifestError(f"{path}: {text}") from error
 
     def run(self, images: NDArray[np.uint8]) -> Outputs:
-        """Run the model, as `Backend.run()`; raises `ModelUnavailable` after `close()`."""
+        """Run the model, as `Backend.run()`.
+
+        Raises:
+            ModelUnavailable: the model is closed.
+        """
         function, network = self._function, self._network
         if function is None or network is None:
             raise ModelUnavailable("the model is closed")
         return {name: output.numpy() for name, output in function(tf.constant(images)).items()}
 
     def close(self) -> None:
-        """Free the model, once the runs that have begun are done."""
+        """Free the model, once the runs in progress are done."""
         self._function = self._network = None
 
 
@@ -73,7 +78,7 @@ def _configure(threads: int) -> None:
 
 
 def _compile(network: Network, manifest: Manifest) -> Function:
-    """Put scaling and network into one graph, which is traced once for batches of every size."""
+    """Combine scaling and network into one graph, traced once for batches of every size."""
     shape = network.input.shape
     check_input(manifest, shape.as_list() if shape.rank else (), network.input.dtype.name)
     scaling = manifest.input.scaling

@@ -1,4 +1,4 @@
-"""Runs TFLite models with LiteRT, which needs no TensorFlow: on the CPU."""
+"""Runs TFLite models with LiteRT on the CPU, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 class TfliteBackend:
     """A TFLite model of one input, images of floats or of quantised floats, and the manifest's outputs.
 
-    An interpreter serves one thread at a time, so there are as many as runs at once have needed; `threads`
-    share the work of each. Quantised outputs become float32.
+    An interpreter serves one thread at a time, so there are as many as there have been concurrent runs;
+    `threads` share the work of each. Quantised outputs become float32.
 
-    Raises `ManifestError` if the model does not load, or is not what its manifest says.
+    Raises:
+        ManifestError: the model does not load, or is not what its manifest says.
     """
 
     device = "cpu"
@@ -43,10 +44,12 @@ class TfliteBackend:
             raise ManifestError(f"{path}: {' '.join(str(error).split())}") from error
 
     def run(self, images: NDArray[np.uint8]) -> Outputs:
-        """Run the model, as `Backend.run()`; raises `ModelUnavailable` after `close()`.
+        """Run the model, as `Backend.run()`, one image after another.
 
-        Images run one after another: many models take no more at once, and batches took no less time for
-        each image and more memory.
+        Many models have a fixed batch of one, and batches took no less time for each image and more memory.
+
+        Raises:
+            ModelUnavailable: the model is closed.
         """
         interpreter = self._take()
         rows = [interpreter.run(image) for image in images]
@@ -54,7 +57,7 @@ class TfliteBackend:
         return {name: np.concatenate([row[name] for row in rows]) for name in self._manifest.outputs}
 
     def close(self) -> None:
-        """Free the interpreters, once the runs that have begun are done."""
+        """Free the interpreters, once the runs in progress are done."""
         self._model = None
         self._idle.clear()
 
@@ -67,14 +70,14 @@ class TfliteBackend:
             return _ImageInterpreter(self._model, self._manifest, self._threads)
 
     def _give_back(self, interpreter: _ImageInterpreter) -> None:
-        """Keep an interpreter for the next run; one that failed is not given back."""
+        """Keep an interpreter for the next run; one that failed is dropped instead."""
         self._idle.append(interpreter)
         if self._model is None:  # closed meanwhile
             self._idle.clear()
 
 
 class _ImageInterpreter:
-    """An interpreter that takes an image; for one thread at a time."""
+    """An interpreter of an image model; not thread-safe."""
 
     def __init__(self, model: bytes, manifest: Manifest, threads: int) -> None:
         self._interpreter = Interpreter(model_content=model, num_threads=threads)
@@ -88,7 +91,7 @@ class _ImageInterpreter:
         self._scaling = manifest.input.scaling
 
     def run(self, image: NDArray[np.uint8]) -> Mapping[str, NDArray[Any]]:
-        """Run the model on one image; gives one row per output."""
+        """Run the model on one image; return one row per output."""
         self._interpreter.set_tensor(self._input.index, self._input.quantise(self._scaled(image))[np.newaxis])
         self._interpreter.invoke()
         return {
@@ -104,7 +107,7 @@ class _ImageInterpreter:
 
 
 class _Tensor:
-    """A tensor by its details. Where it has a scale, a real value is (stored - zero point) * scale."""
+    """A tensor by its details. If it has a scale, a real value is (stored - zero point) * scale."""
 
     def __init__(self, details: Mapping[str, Any]) -> None:
         self.index: int = details["index"]
@@ -114,7 +117,7 @@ class _Tensor:
         self._scale, self._zero_point = details["quantization"]
 
     def quantise(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Give real values as the tensor stores them."""
+        """Convert real values to the tensor's dtype."""
         if not self._scale:
             return values.astype(self.dtype, copy=False)
         limits = np.iinfo(self.dtype)
@@ -122,7 +125,7 @@ class _Tensor:
         return np.asarray(stored.clip(limits.min, limits.max), self.dtype)
 
     def restore(self, stored: NDArray[Any]) -> NDArray[Any]:
-        """Give the real values of what the tensor stores."""
+        """Convert stored values to real ones."""
         if not self._scale:
             return stored
         return np.asarray((stored.astype(np.float32) - self._zero_point) * self._scale, np.float32)
@@ -139,7 +142,7 @@ def _only_input(interpreter: Interpreter, manifest: Manifest) -> _Tensor:
 
 
 def _outputs(interpreter: Interpreter) -> dict[str, Mapping[str, Any]]:
-    """Name the outputs as the model's signature does, or as its tensors where it has none."""
+    """Name the outputs as the model's signature does, or its tensors if it has none."""
     if interpreter.get_signature_list():
         return dict(interpreter.get_signature_runner().get_output_details())
     return {details["name"]: details for details in interpreter.get_output_details()}

@@ -23,7 +23,7 @@ _SIGNATURE: Final = "serving_default"
 
 @dataclass(frozen=True)
 class Network:
-    """What is left of a file once it is open: a function of tensors, and what it takes."""
+    """An opened model file: a function of tensors, and its input."""
 
     call: Callable[[tf.Tensor], Mapping[str, tf.Tensor]]
     """From images to outputs by name."""
@@ -31,14 +31,15 @@ class Network:
     input: tf.TensorSpec
 
     owner: Any
-    """What the function's weights live as long as."""
+    """The object that keeps the function's weights alive."""
 
 
 def open_network(manifest: Manifest) -> Network:
     """Open a manifest's first file, a `.keras` or a SavedModel's `saved_model.pb`.
 
-    Raises `ManifestError` if it is neither, if a SavedModel's folder holds what the manifest does not vouch
-    for, if a Keras file has code of its own (a Lambda layer), and if there is not a single input.
+    Raises:
+        ManifestError: it is neither, a SavedModel's folder holds files that the manifest does not list, a
+            Keras file has code of its own (a Lambda layer), or there is not exactly one input.
     """
     path = manifest.files[0].path
     if path.suffix == ".keras":
@@ -66,7 +67,7 @@ def _open_keras(path: Path) -> Network:
 def _named(
     outputs: tf.Tensor | Sequence[tf.Tensor] | Mapping[str, tf.Tensor],
 ) -> Mapping[str, tf.Tensor]:
-    """Name outputs as Keras does where it exports a model."""
+    """Name outputs as Keras does when it exports a model."""
     if isinstance(outputs, Mapping):
         return outputs
     several = outputs if isinstance(outputs, Sequence) else [outputs]
@@ -86,7 +87,7 @@ def _open_saved_model(path: Path) -> Network:
 
 
 def _check_files(manifest: Manifest) -> None:
-    """Let nothing be read of a SavedModel's folder whose hash was not checked."""
+    """Refuse a SavedModel's folder with files whose hash was not checked."""
     folder = manifest.files[0].path.parent
     known = {file.path for file in manifest.files}
     if unknown := sorted(

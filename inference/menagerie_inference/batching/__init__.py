@@ -1,4 +1,4 @@
-"""Gathers the images of concurrent callers into batches, and gives each caller its own results."""
+"""Dynamic batching: gathers images of concurrent callers, and gives each caller its own results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The arrays of a batch: images put together, outputs taken apart."""
+"""The arrays of a batch: inputs concatenated, outputs split."""
 
 from __future__ import annotations
 
@@ -18,25 +18,27 @@ Run = Callable[[NDArray[np.uint8]], Outputs]
 
 
 def run_together(run: Run, requests: Sequence[NDArray[np.uint8]]) -> list[Outputs]:
-    """Run several requests' images as one batch; the results are in the requests' order.
+    """Run several requests' images as one batch.
 
-    A single request's images are passed on as they are; those of several are copied once. The results are
-    views of the batch's outputs. Raises `ModelFailed` for outputs that are not one per image, besides what
-    `run` raises.
+    A single request's images are passed on without a copy; those of several are copied once.
+
+    Returns:
+        The results in the requests' order, as views of the batch's outputs.
+
+    Raises:
+        ModelFailed: the outputs are not one per image; what `run` raises passes.
     """
     images = requests[0] if len(requests) == 1 else np.concatenate(requests)
     try:
         outputs = run(images)
-    except (
-        StopIteration
-    ) as error:  # no future can carry it (PEP 479's reason): its caller would wait for ever
+    except StopIteration as error:  # a future cannot carry it (PEP 479): its caller would wait for ever
         raise ModelFailed("the model raised StopIteration") from error
     _check_rows(outputs, len(images))
     return _split(outputs, [len(request) for request in requests])
 
 
 def join(parts: Sequence[Outputs]) -> Outputs:
-    """Put the outputs of one request's parts together again; a single part is passed on as it is."""
+    """Concatenate the outputs of one request's parts; a single part is passed on without a copy."""
     if len(parts) == 1:
         return parts[0]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -1,4 +1,4 @@
-"""The batcher: one queue, and a worker for each instance of the model that takes batches from its head."""
+"""The batcher: one queue, and one worker task for each model instance, which takes batches from its head."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ class Batcher:
 
     An async context manager. Every caller gets the results of its own images and no one else's; a request on
     which the model fails fails alone; a caller who leaves frees its place at once. Leaving the context
-    finishes the batches that run, fails what waits with `ModelUnavailable`, and leaves no task or thread.
+    completes the batches that run, fails queued requests with `ModelUnavailable`, and leaves no task or
+    thread.
 
-    All state is touched on the event loop only; the threads see nothing but the images that they run.
+    All state is accessed on the event loop only; the threads see only the images that they run.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class Batcher:
         threads: Executor | None = None,
         observer: BatchObserver | None = None,
     ) -> None:
-        """Run batches in `threads`, which others may use, too; by default in threads of its own."""
+        """Run batches in `threads`, which may be shared; by default in threads of its own."""
         self._run = run
         self.policy = policy or BatchPolicy()
         self._shared_threads = threads
@@ -65,20 +66,26 @@ class Batcher:
             await asyncio.to_thread(self._own_threads.shutdown)
 
     def statistics(self) -> BatchStatistics:
-        """Give a copy of the counts, as of now."""
+        """Return a copy of the current counts."""
         return replace(self._statistics)
 
     async def submit(self, images: NDArray[np.uint8], deadline: float | None = None) -> Outputs:
-        """Run the model on images of shape (n, height, width, channels), n >= 1; gives n rows per output.
+        """Run the model on images of shape (n, height, width, channels), n >= 1.
 
-        `deadline` is in the loop's time, in seconds. A request of more than `max_batch` images is run in
-        parts; its results come together. A single request's images are not copied: leave them unchanged.
+        A request of more than `max_batch` images is run in parts. A single request's images are not copied:
+        leave them unchanged.
+
+        Args:
+            deadline: in the loop's time, in seconds.
+
+        Returns:
+            The outputs by name, each of n rows.
 
         Raises:
-            Overloaded: the queue has no room for all the images; at once.
-            DeadlineExceeded: the deadline passed before the turn of all the images had come.
-            ModelUnavailable: the batcher is closed, or was closed before their turn.
-            ModelFailed: the model's outputs are not one per image. What the model raises comes as it is.
+            Overloaded: the queue has no room for all the images.
+            DeadlineExceeded: the deadline passed before all the images were run.
+            ModelUnavailable: the batcher is closed, or was closed while the request was queued.
+            ModelFailed: the outputs are not one per image; what the model raises passes.
             ValueError: there are no images.
         """
         if len(images) == 0:
@@ -93,12 +100,12 @@ class Batcher:
             self._leave(items)
 
     def _leave(self, items: list[Item]) -> None:
-        """Give up what an answered, failed or cancelled request may still have in the queue."""
+        """Remove what an answered, failed or cancelled request may still have in the queue."""
         for item in items:
             if item.result.cancel() or item.result.cancelled():
                 self._queue.remove(item)
             else:
-                item.result.exception()  # seen: asyncio would report a later part's as never retrieved
+                item.result.exception()  # retrieved: asyncio would log a later part's otherwise
 
     def _close(self) -> None:
         self._open = False
@@ -120,7 +127,7 @@ class Batcher:
             await self._serve(batch)
 
     async def _next_batch(self) -> list[Item]:
-        """Wait until a batch is due; it is empty once the batcher is closed."""
+        """Wait until a batch is due; an empty one means that the batcher is closed."""
         while self._open:
             if not self._queue:
                 await self._wait_for_change(None)
@@ -154,7 +161,8 @@ class Batcher:
     async def _answer(self, batch: list[Item]) -> float:
         """Run a batch and hand out its results; if the model fails, run each item by itself.
 
-        Gives the time at which a thread began.
+        Returns:
+            The time at which the thread began.
         """
         loop = asyncio.get_running_loop()
         start = loop.time()
@@ -182,7 +190,7 @@ class Batcher:
                 await self._answer([item])
 
     def _settle(self, item: Item, outcome: Outputs | BaseException) -> None:
-        """Count an item that ran, and wake its caller, if there still is one."""
+        """Count an item that ran, and wake its caller unless it has left."""
         self._running.discard(item)
         self._statistics.running -= len(item.images)
         if isinstance(outcome, BaseException):

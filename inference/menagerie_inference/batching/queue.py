@@ -1,4 +1,4 @@
-"""The bounded queue of images that wait for a model, and which of them make the next batch."""
+"""The bounded queue of images that wait for a model, and the choice of the next batch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False, slots=True)
 class Item:
-    """A request, or a part of one that is larger than a batch: what is queued, and never divided.
+    """A request, or a part of one that is larger than a batch: the unit of queueing.
 
     `deadline` and `arrival` are in the loop's time, in seconds.
     """
@@ -31,12 +31,12 @@ class Item:
     result: asyncio.Future[Outputs]
 
     def stacks_with(self, other: Item) -> bool:
-        """Tell whether both items' images fit into one array."""
+        """Return whether both items' images fit into one array."""
         return self.images.shape[1:] == other.images.shape[1:] and self.images.dtype == other.images.dtype
 
 
 class BatchQueue:
-    """First in, first out; every image that enters is counted in `statistics` when it leaves, and how."""
+    """A FIFO queue; `statistics` counts each image that enters when it leaves, by how it left."""
 
     def __init__(self, policy: BatchPolicy, statistics: BatchStatistics) -> None:
         self._policy = policy
@@ -47,7 +47,11 @@ class BatchQueue:
         return len(self._items)
 
     def put(self, images: NDArray[np.uint8], deadline: float | None) -> list[Item]:
-        """Queue a request, in parts if it exceeds a batch; raises `Overloaded` if not all of it has room."""
+        """Queue a request, in parts if it exceeds a batch.
+
+        Raises:
+            Overloaded: there is no room for all of it.
+        """
         self._admit(len(images))
         loop = asyncio.get_running_loop()
         now, latest = loop.time(), float("inf") if deadline is None else deadline
@@ -58,22 +62,23 @@ class BatchQueue:
         return items
 
     def remove(self, item: Item) -> None:
-        """Take out an item whose caller left; nothing happens if it is in the queue no more."""
+        """Remove an item whose caller left, if it is still queued."""
         if item in self._items:
             self._items.remove(item)
             self._drop_cancelled(item)
 
     def remaining_delay(self) -> float:
-        """Tell for how many seconds the next batch should wait for more images; the queue is not empty."""
+        """Return for how many seconds the next batch should wait for more images; the queue is not empty."""
         if self._statistics.queued >= self._policy.max_batch:
             return 0.0
         waited = asyncio.get_running_loop().time() - self._items[0].arrival
         return self._policy.max_queue_delay_ms / 1000 - waited
 
     def take(self) -> list[Item]:
-        """Take the longest head of the queue that makes one batch; what need not run any more is dropped.
+        """Take the next batch from the head of the queue, and drop what need not run any more.
 
-        The batch's images stack, and are `max_batch` at most. It is empty if all the queue was dropped.
+        Returns:
+            Items that stack, of at most `max_batch` images; none if the whole queue was dropped.
         """
         batch: list[Item] = []
         room = self._policy.max_batch
@@ -87,7 +92,7 @@ class BatchQueue:
         return batch
 
     def abandon(self) -> None:
-        """Fail everything that waits with `ModelUnavailable`."""
+        """Fail everything in the queue with `ModelUnavailable`."""
         while self._items:
             item = self._items.popleft()
             if not item.result.done():

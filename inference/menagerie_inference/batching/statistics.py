@@ -1,4 +1,4 @@
-"""What a batcher has done so far, for metrics and for tests."""
+"""The counters of a batcher, for metrics and for tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 @dataclass
 class BatchStatistics:
-    """Counts since a batcher was opened, of images where nothing else is said.
+    """Counts since a batcher was opened, of images unless stated otherwise.
 
     accepted = queued + running + completed + failed + cancelled + expired + abandoned, at any time.
     """
@@ -29,7 +29,7 @@ class BatchStatistics:
     abandoned: int = 0
     """Never ran, as the batcher was closed."""
     batches: int = 0
-    """Batches gathered; running one again, request by request, counts no further ones."""
+    """Batches gathered; repeating one request by request does not count."""
     last_batch: int = 0
     """Images in the newest batch."""
 
@@ -42,8 +42,8 @@ class BatchStatistics:
 class BatchReport(NamedTuple):
     """One batch that has run; times in seconds.
 
-    `queue_seconds` is how long its oldest images waited; `inference_seconds` holds the thread's way there
-    and back, and the single runs after a failure.
+    `queue_seconds` is how long its oldest images waited; `inference_seconds` includes handing over to the
+    thread and back, and the single runs after a failure.
     """
 
     images: int

@@ -1,1 +1,1 @@
-"""What each API answers: from a model's outputs to the result, as dataclasses."""
+"""The domains: for each API, from models' outputs to results as dataclasses."""

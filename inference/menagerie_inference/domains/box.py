@@ -1,4 +1,4 @@
-"""A box in a photo, as every domain tells where something is."""
+"""A bounding box in a photo, shared by the domains."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ class Box(NamedTuple):
     height: float
 
     def contains(self, other: Box) -> bool:
-        """Tell whether the other's centre lies inside."""
+        """Return whether the other's centre lies inside."""
         x, y = other.left + other.width / 2, other.top + other.height / 2
         return self.left <= x <= self.left + self.width and self.top <= y <= self.top + self.height

@@ -25,27 +25,40 @@ class Model(Protocol):
 
     @property
     def batches(self) -> bool:
-        """Whether images of several callers run together: where not, `run()` does as well as `infer()`."""
+        """Whether images of several callers share a batch: where not, `run()` does as well as `infer()`."""
 
     async def infer(self, images: NDArray[np.uint8], *, deadline: float | None = None) -> Outputs:
-        """Run uint8 RGB images (n, height, width, 3) of the manifest's input size; gives n rows per output.
+        """Run uint8 RGB images (n, height, width, 3) of the manifest's input size.
 
-        `deadline` is in the loop's time, in seconds. Raises what `Batcher.submit()` does, and `ValueError`
-        for images of another shape.
+        Args:
+            deadline: in the loop's time, in seconds.
+
+        Returns:
+            The outputs by name, each of n rows.
+
+        Raises:
+            ValueError: the images have another shape.
+            Overloaded, DeadlineExceeded, ModelUnavailable, ModelFailed: as `Batcher.submit()`.
         """
 
     def run(self, images: NDArray[np.uint8]) -> Outputs:
-        """Run images as `infer()` does, but at once, with no one else's, in this thread, which it blocks.
+        """Run images as `infer()` does, but alone and in the calling thread, which it blocks.
 
-        Raises as `infer()` does, but for `Overloaded` and `DeadlineExceeded`.
+        Raises:
+            ValueError, ModelUnavailable, ModelFailed: as `infer()`.
         """
 
     def statistics(self) -> BatchStatistics:
-        """Give the counts of what the callers of `infer()` were given."""
+        """Return the counts of the images that `infer()` was given."""
 
 
 class Engine(Protocol):
     """Loads models, and keeps them until its context is left."""
 
     async def load(self, manifest: Manifest) -> Model:
-        """Load a model; several may load at once. Raises `ManifestError` and `ModelUnavailable`."""
+        """Load a model; several may load at once.
+
+        Raises:
+            ManifestError: the model cannot be loaded, or is not what its manifest says.
+            ModelUnavailable: the engine is closed.
+        """

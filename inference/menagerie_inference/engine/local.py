@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class LocalModel:
-    """A model of this process; `engine.Model` says what it promises."""
+    """A model of this process; the contract is `engine.Model`."""
 
     def __init__(
         self, manifest: Manifest, backend: Backend, batcher: Batcher, observer: BatchObserver | None
@@ -51,7 +51,7 @@ class LocalModel:
         return join([self._run(images[start : start + size]) for start in range(0, len(images), size)])
 
     def close(self) -> None:
-        """Run nothing any more."""
+        """Refuse further runs."""
         self._open = False
 
     def _run(self, batch: NDArray[np.uint8]) -> Outputs:
@@ -75,11 +75,13 @@ class LocalModel:
 
 
 class LocalEngine:
-    """Loads models into this process; an async context manager that closes them when it is left.
+    """Loads models into this process; an async context manager that closes them on exit.
 
-    What `infer()` runs shares `cores` threads, by default as many as the process has cores: more runs at once
-    than cores take each other's caches. `policy` is by default what suits the device that a model runs on.
-    `observe` is asked once for each model what is to be told of its batches.
+    Args:
+        cores: the threads that all `infer()` calls share, by default as many as the process has cores; more
+            concurrent runs than cores evict each other's caches.
+        policy: by default what suits the device that a model runs on.
+        observe: called once for each model; returns the observer of its batches.
     """
 
     def __init__(
@@ -108,9 +110,11 @@ class LocalEngine:
     async def load(self, manifest: Manifest) -> LocalModel:
         """Load a model in a thread; several may load at once.
 
-        Raises `ManifestError` as `load_backend()` does, and `ModelUnavailable` if the engine is closed.
+        Raises:
+            ManifestError: as `load_backend()`.
+            ModelUnavailable: the engine is closed.
         """
-        # A thread for each run: two runs side by side beat one run on two cores.
+        # A thread for each run: two concurrent runs beat one run on two cores.
         backend = await asyncio.to_thread(load_backend, manifest, threads=1)
         if not self._open:
             backend.close()

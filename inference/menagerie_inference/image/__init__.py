@@ -1,4 +1,4 @@
-"""From a photo's bytes to the pixels that a model wants: bounded, off the event loop, with three errors."""
+"""From a photo's bytes to a model's input: within limits, and off the event loop."""
 
 from __future__ import annotations
 

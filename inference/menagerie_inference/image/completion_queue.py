@@ -1,4 +1,4 @@
-"""Hands what threads have done to the event loop, several at a time where they may wait for each other."""
+"""Hands the results of threads to the event loop, in groups where they may be delayed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ LONGEST_WAIT: Final = 0.05
 class CompletionQueue:
     """Calls back on the event loop that it was made on, from any thread.
 
-    What a model leaves in a core's cache is its own. The event loop, and the proxy and the callers behind it,
-    have to fetch their code and data anew whenever a result wakes them, which takes longer than what they do
-    with it. So a call that may wait does, for `LONGEST_WAIT` at most, until there are `limit` calls or one
-    that may not.
+    Models evict the caches of the cores. Each time that a result wakes the event loop, it, Envoy and the
+    client have to load their code and data anew, which takes longer than what they do with the result. So a
+    call that may be delayed is, for at most `LONGEST_WAIT`, until there are `limit` calls or one that may not
+    be.
     """
 
     def __init__(self, limit: int) -> None:
@@ -30,7 +30,7 @@ class CompletionQueue:
         self._timer: asyncio.TimerHandle | None = None
 
     def put(self, call: Callable[[], None], *, may_wait: bool) -> None:
-        """Let the event loop call this, which must not raise."""
+        """Call this on the event loop; it must not raise."""
         with self._lock:
             self._calls.append(call)
             count = len(self._calls)

@@ -1,4 +1,4 @@
-"""What a caller waits for, and until when."""
+"""A unit of decoding work, and the caller that waits for it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class DecodeTask(Generic[T]):
-    """A caller's work: made and settled on the event loop, and run in a thread between."""
+    """A caller's work: created and completed on the event loop, and run in a thread between."""
 
     def __init__(self, work: Callable[[DecodeTask[T]], T], deadline: float | None) -> None:
         """Set a `deadline` in the loop's time, in seconds."""
@@ -27,30 +27,34 @@ class DecodeTask(Generic[T]):
         self._arrival = self._loop.time()
 
     def waited(self) -> float:
-        """Tell for how many seconds the caller has waited."""
+        """Return how many seconds the caller has waited."""
         return self._loop.time() - self._arrival
 
     def check(self, until: str) -> None:
-        """Raise `DeadlineExceeded` if it is too late, or if the caller has left."""
+        """Check that the caller still waits and the deadline has not passed.
+
+        Raises:
+            DeadlineExceeded: it has passed, or the caller has left.
+        """
         if self.answer.done() or self._deadline <= self._loop.time():
             raise DeadlineExceeded(f"the deadline passed {until}")
 
     def can_wait(self, seconds: float) -> bool:
-        """Tell whether the caller is still there so many seconds from now, as far as its deadline goes."""
+        """Return whether the caller's deadline lies more than so many seconds ahead."""
         return self._deadline - self._loop.time() > seconds
 
     def run(self) -> Callable[[], None]:
-        """Do the work, and return what tells the caller of its outcome."""
+        """Do the work, and return a function that hands the caller its outcome."""
         try:
             return partial(self._settle, self.answer.set_result, self._work(self))
         except StopIteration as error:
-            # No future takes it: it would end the coroutine that waits.
+            # A future cannot carry StopIteration.
             return partial(self._settle, self.answer.set_exception, RuntimeError(repr(error)))
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's
             return partial(self._settle, self.answer.set_exception, error)
 
     def refuse(self, error: Exception) -> None:
-        """Tell the caller that the work is not done."""
+        """Fail the caller without doing the work."""
         self._settle(self.answer.set_exception, error)
 
     def _settle(self, settle: Callable[[Any], None], outcome: object) -> None:

@@ -6,17 +6,18 @@ import asyncio
 import operator
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeVar
 
-from menagerie_inference.errors import ModelUnavailable, Overloaded
+from menagerie_inference.errors import ImageError, ModelUnavailable, Overloaded
 from menagerie_inference.image.completion_queue import LONGEST_WAIT, CompletionQueue
 from menagerie_inference.image.decode import DEFAULT_MAX_PIXELS, DecodedImage, decode_each
 from menagerie_inference.image.decode_task import DecodeTask
+from menagerie_inference.image.frames import decode_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from menagerie_inference.image.spec import InputSpec
 
@@ -109,12 +110,42 @@ class ImageDecoder:
         besides.
         """
 
+        def decode(turn: DecodeTask[T]) -> list[tuple[DecodedImage, ...]]:
+            decoded = []
+            for place, data in enumerate(photos):
+                turn.check("before the image was decoded")
+                with error_place(place):
+                    decoded.append(decode_each(data, specs, max_pixels=self._max_pixels))
+            return decoded
+
+        return await self._in_turn(decode, work, deadline)
+
+    async def decode_frames_then(
+        self,
+        work: Callable[[Sequence[tuple[DecodedImage, ...]]], T],
+        photo: bytes,
+        specs: Sequence[InputSpec],
+        *,
+        count: int,
+        deadline: float | None = None,
+    ) -> T:
+        """Decode some frames of a photo, as `decode_frames()` does; otherwise as `decode_then()`."""
+
+        def decode(turn: DecodeTask[T]) -> Sequence[tuple[DecodedImage, ...]]:
+            turn.check("before the image was decoded")
+            return decode_frames(photo, specs, count=count, max_pixels=self._max_pixels).frames
+
+        return await self._in_turn(decode, work, deadline)
+
+    async def _in_turn(
+        self,
+        decode: Callable[[DecodeTask[T]], Sequence[tuple[DecodedImage, ...]]],
+        work: Callable[[Sequence[tuple[DecodedImage, ...]]], T],
+        deadline: float | None,
+    ) -> T:
         def decode_and_work(turn: DecodeTask[T]) -> T:
             self._observe(turn.waited())
-            decoded = []
-            for data in photos:
-                turn.check("before the image was decoded")
-                decoded.append(decode_each(data, specs, max_pixels=self._max_pixels))
+            decoded = decode(turn)
             turn.check("while the image was decoded")
             return work(decoded)
 
@@ -158,6 +189,16 @@ class ImageDecoder:
                 return self._waiting.popleft()
             self._running -= 1
             return None
+
+
+@contextmanager
+def error_place(place: int) -> Iterator[None]:
+    """Say of an `ImageError` that the block raises which of a call's images it is about."""
+    try:
+        yield
+    except ImageError as error:
+        error.place = place
+        raise
 
 
 def _closed() -> ModelUnavailable:

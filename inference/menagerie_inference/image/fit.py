@@ -18,9 +18,9 @@ _REDUCING_GAP: Final = 3.0
 
 
 def fit(image: Image.Image, spec: InputSpec) -> Image.Image:
-    """Resize an RGB image to `spec`: "squash" stretches, "crop" cuts what is over, "pad" adds grey bars.
+    """Resize an RGB image to `spec`: "squash" stretches, "crop" crops, "pad" adds grey bars.
 
-    Cutting and padding keep the aspect ratio and are centred.
+    Cropping and padding keep the aspect ratio and are centred.
     """
     if spec.resize == "crop":
         return _resize(image, spec, (spec.width, spec.height), _centred_box(image, spec))
@@ -30,7 +30,7 @@ def fit(image: Image.Image, spec: InputSpec) -> Image.Image:
 
 
 class Placement(NamedTuple):
-    """Where the whole photo lies in what a model is shown, in px of that; parts may lie outside."""
+    """Where the whole photo lies in a model's input, in px of the input; parts may lie outside."""
 
     left: float
     top: float
@@ -39,7 +39,7 @@ class Placement(NamedTuple):
 
 
 def placement(spec: InputSpec, width: int, height: int) -> Placement:
-    """Tell where `fit()` puts a photo of this size, in px: what leads from a model's boxes to the photo's."""
+    """Return where `fit()` puts a photo of this size, in px, to map a model's boxes to the photo's."""
     if spec.resize == "squash":
         return Placement(0, 0, spec.width, spec.height)
     sides = (spec.width / width, spec.height / height)

@@ -13,7 +13,7 @@ _SIGNATURES: Final = (
     ("webp", re.compile(rb"RIFF....WEBP", re.DOTALL)),
     ("gif", re.compile(rb"GIF8[79]a")),
     ("tiff", re.compile(rb"II[*+]\0|MM\0[*+]")),
-    # Two letters alone would take any text that starts with BM: the length of the second header tells.
+    # Two letters alone would match any text that starts with BM: the second header's length decides.
     ("bmp", re.compile(rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0", re.DOTALL)),
 )
 _BRANDS: Final = frozenset({b"avif", b"avis"})

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 DEFAULT_FRAMES: Final = 5
 
 MAX_ANIMATION: Final = 10
-"""All frames of an animation together may have so many times the pixels that one image may: each frame is
-made from the one before, so that the last costs as much as all."""
+"""All frames of an animation together may have this many times the pixels that one image may: each frame is
+made from the one before, so that the last costs as much as all.
+"""
 
 _PAGED: Final = "TIFF"
 _ANIMATED: Final = frozenset({"GIF", "WEBP", "PNG", "AVIF"})
@@ -30,7 +31,7 @@ _ANIMATED: Final = frozenset({"GIF", "WEBP", "PNG", "AVIF"})
 
 @dataclass(frozen=True)
 class DecodedFrames:
-    """Some frames of an image, each as all the models see it, and how many frames the image has."""
+    """Some frames of an image, each decoded for all models, and how many frames the image has."""
 
     frames: tuple[tuple[DecodedImage, ...], ...]
     """In their order in time; each holds one decoded image for each of the specs."""
@@ -59,7 +60,7 @@ def decode_frames(
         frames = []
         for index in spread(total, count):
             _seek(image, index, max_pixels)
-            frames.append(decode_opened(image, specs))
+            frames.append(decode_opened(image, data, specs))
     return DecodedFrames(tuple(frames), total)
 
 

@@ -41,6 +41,10 @@ ImageFile.MAXBLOCK = 512 * 1024
 # a line on stderr and stay in the interpreter's registry of warnings, at a stranger's will.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
+_ANCILLARY: Final = 0x20
+_PNG_PIXELS: Final = frozenset({b"tRNS", b"eXIf", b"acTL", b"fcTL", b"fdAT"})
+"""The ancillary chunks that say what is seen: transparency, orientation and an animation's frames."""
+
 DECODE_ERRORS: Final = (
     ArithmeticError,
     AssertionError,
@@ -70,12 +74,38 @@ def open_image(data: bytes, *, max_pixels: int) -> Image.Image:
     name = sniff(data)
     if name is None:
         raise ImageUnreadable("the data is not an image in a supported format")
-    with decode_errors(name):
-        image = Image.open(BytesIO(data), formats=[name])
+    image = _open(data, name)
     width, height = image.size
     if width * height > max_pixels:
         raise ImageTooLarge(f"the image has {width} x {height} px; at most {max_pixels} pixels are decoded")
     return image
+
+
+def _open(data: bytes, name: str) -> Image.Image:
+    try:
+        with decode_errors(name):
+            return Image.open(BytesIO(data), formats=[name])
+    except ImageDamaged:
+        if name != "png":
+            raise
+    with decode_errors(name):
+        return Image.open(BytesIO(without_metadata(data)), formats=[name])
+
+
+def without_metadata(png: bytes) -> bytes:
+    """Copy a PNG file without those chunks that no pixel needs, or whose checksum is wrong (RFC 2083, 3.2).
+
+    A comment or a colour profile that is damaged, or over Pillow's limit of 1 MB, does not spoil the picture.
+    """
+    view, pieces, at = memoryview(png), [png[:8]], 8
+    while at < len(png):
+        end = at + 12 + int.from_bytes(view[at : at + 4])
+        kind = bytes(view[at + 4 : at + 8])
+        sound = zlib.crc32(view[at + 4 : end - 4]) == int.from_bytes(view[end - 4 : end])
+        if not kind or not kind[0] & _ANCILLARY or (kind in _PNG_PIXELS and sound):
+            pieces.append(bytes(view[at:end]))
+        at = end
+    return b"".join(pieces)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What a model wants its images to be."""
+"""The input that a model is trained with: size, resizing, scaling."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 Resize = Literal["squash", "pad", "crop"]
-"""How a photo of another shape becomes the model's: stretched to it, padded to it, or cut to it."""
+"""How a photo is brought to the model's aspect ratio: stretched, padded or cropped."""
 
 Resample = Literal["bilinear", "bicubic"]
-"""How new pixels come from those around; the one that a model was trained with keeps its answers."""
+"""The interpolation; accuracy is best with the one that the model was trained with."""
 
 # No model in use sees more than 4096 px a side; the bound keeps a typing error from asking for gigabytes.
 _Side = Annotated[int, Field(ge=1, le=4096)]
@@ -22,7 +22,7 @@ _Divisor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Scaling:
-    """What a model of floats takes for a pixel's value of 0 to 255: (value - mean) / divisor.
+    """How pixel values from 0 to 255 become the model's floats: (value - mean) / divisor.
 
     Each is a number for red, one for green and one for blue.
     """
@@ -35,7 +35,8 @@ class Scaling:
 class InputSpec:
     """A model's input: uint8 RGB of `height` rows by `width` columns, both in px.
 
-    Raises `pydantic.ValidationError` for sides outside 1..4096 and for an unknown `resize` or `resample`.
+    Raises:
+        pydantic.ValidationError: a side is not within 1..4096, or `resize` or `resample` is unknown.
     """
 
     width: _Side
@@ -43,4 +44,4 @@ class InputSpec:
     resize: Resize = "squash"
     resample: Resample = "bilinear"
     scaling: Scaling | None = None
-    """What the model's backend makes of the pixels, for a model that does not do this itself."""
+    """The scaling that the backend applies, for a model that does not scale its input itself."""

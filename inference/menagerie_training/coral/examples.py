@@ -102,7 +102,8 @@ def read_examples(
 ) -> Examples:
     """Make the examples of photographs of corals, and of others that show no reef.
 
-    Raises as `open_photo()` does.
+    Raises:
+        ImageError: as `open_photo()`.
     """
     return Examples.joined([*_corals(corals, extract, spec), *_others(others, extract, spec)]).balanced()
 

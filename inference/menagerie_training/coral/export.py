@@ -120,7 +120,7 @@ def _nodes() -> list[onnx.NodeProto]:
 
 @dataclass(frozen=True)
 class Provenance:
-    """What the photographs cannot tell: parts of the manifest's sentences."""
+    """Where the photographs come from: parts of the manifest's sentences."""
 
     data: str = 'of the train split of the set "Healthy and Bleached Corals" (from Flickr; labels are noisy)'
     """Where the photographs of corals are from."""

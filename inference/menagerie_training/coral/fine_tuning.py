@@ -92,7 +92,8 @@ class FineTuning:
 def fine_tune(corals: Sequence[Coral], examples: Examples, spec: InputSpec) -> FineTunedNetwork:
     """Train a network on photographs of corals, and its head first on `examples`, their views.
 
-    Raises as `open_photo()` does.
+    Raises:
+        ImageError: as `open_photo()`.
     """
     torch.manual_seed(SEED)
     random = np.random.default_rng(SEED)
@@ -130,7 +131,9 @@ def _augmented(corals: Sequence[Coral], random: np.random.Generator, spec: Input
         order = random.permutation(len(corals))
         for first in range(0, len(corals), BATCH):
             batch = [corals[place] for place in order[first : first + BATCH]]
-            images = [augmented_view(open_photo(coral.path.read_bytes()), random, spec) for coral in batch]
+            images = [
+                augmented_view(open_photo(coral.path.read_bytes()).image, random, spec) for coral in batch
+            ]
             bleached = torch.tensor([float(coral.bleached) for coral in batch])
             yield torch.from_numpy(np.stack(images)).float(), bleached
 

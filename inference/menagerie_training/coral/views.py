@@ -53,9 +53,10 @@ class Views:
 def views_of(path: Path, spec: InputSpec) -> Views:
     """Make the views of a photograph: the whole, its tiles if it has several, and their mirror images.
 
-    Raises as `open_photo()` does.
+    Raises:
+        ImageError: as `open_photo()`.
     """
-    photo = open_photo(path.read_bytes())
+    photo = open_photo(path.read_bytes()).image
     tiles = _whole_and_tiles(photo)
     photos = (photo, photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
     return Views(

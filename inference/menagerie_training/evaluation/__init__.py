@@ -1,1 +1,1 @@
-"""Measures the models on labelled photographs, along the path that the server takes."""
+"""Evaluates the models on labelled photographs, with the server's own code."""

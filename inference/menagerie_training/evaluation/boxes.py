@@ -1,4 +1,4 @@
-"""Measures bounding boxes on composites: cut-out animals pasted on scenes, at a known place."""
+"""Evaluates bounding boxes on composites: cut-out animals pasted on scenes at known places."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from menagerie_training.evaluation.labels import LabelledPhoto
 
 MARGIN: Final = 3
-"""How many px at the left and the right edge show nothing but the background."""
+"""How many px at the left and the right edge are only background."""
 
 CONTRAST: Final = 24
 """The difference from the background, of 255 in any channel, that is not JPEG noise."""
@@ -31,10 +31,12 @@ SPECK: Final = 5
 
 
 def cut_out(path: Path) -> Image.Image:
-    """Cut the one thing out of a photograph: RGBA, its frame as tight as its mask.
+    """Cut the one object out of a photograph: RGBA, cropped to its mask.
 
-    The background may change from top to bottom, and evenly from left to right. Raises `ValueError` if
-    nothing stands out from it.
+    The background may change from top to bottom, and evenly from left to right.
+
+    Raises:
+        ValueError: nothing stands out from the background.
     """
     with Image.open(path) as file:
         photo = file.convert("RGB")
@@ -59,16 +61,16 @@ COPIES: Final = 6
 """How many times each cut-out is pasted."""
 
 SCALES: Final = (0.3, 0.9)
-"""Between which parts of the largest size that fits into the scene a cut-out's size is, evenly spread."""
+"""The range of a cut-out's size, as a fraction of the largest that fits into the scene; uniform."""
 
 SEED: Final = 20
 QUALITY: Final = 90
-"""Of the JPEG that a composite comes as."""
+"""The JPEG quality of a composite."""
 
 
 @dataclass(frozen=True)
 class Composite:
-    """A photograph of one animal, as JPEG, and where the animal is."""
+    """A photograph of one animal, as JPEG, and the animal's box."""
 
     cutout: Path
     scene: Path
@@ -77,10 +79,12 @@ class Composite:
 
 
 def composites(photos: Sequence[LabelledPhoto]) -> Iterator[Composite]:
-    """Paste each cut-out animal on `COPIES` of the blank scenes: which, where and how large is random.
+    """Paste each cut-out animal on `COPIES` of the blank scenes, chosen, placed and sized at random.
 
     The same photographs give the same composites. Without a cut-out or without a scene there are none.
-    Raises as `cut_out()` does.
+
+    Raises:
+        ValueError: as `cut_out()`.
     """
     cutouts = [photo.path for photo in photos if photo.kind == "animal" and photo.cutout]
     scenes = [photo.path for photo in photos if photo.kind == "blank"]
@@ -119,7 +123,7 @@ WHOLE_PHOTO: Final = Box(0.0, 0.0, 1.0, 1.0)
 
 @dataclass(frozen=True)
 class BoxOutcome:
-    """Where the animal of a composite is, and where it was found; None if it was not."""
+    """The true box of a composite's animal, and the detected one; None if it was not detected."""
 
     cutout: Path
     scene: Path
@@ -128,7 +132,7 @@ class BoxOutcome:
 
     @property
     def overlap(self) -> float:
-        """The overlap of both boxes; 0 if none was found."""
+        """The intersection over union of both boxes; 0 if the animal was not detected."""
         return overlap(self.box, self.found) if self.found else 0.0
 
     @property
@@ -138,7 +142,7 @@ class BoxOutcome:
 
 
 def overlap(first: Box, second: Box) -> float:
-    """Divide the area that two boxes share by the area that they cover: intersection over union, IoU."""
+    """Compute the intersection over union (IoU) of two boxes."""
     width = _shared(first.left, first.width, second.left, second.width)
     height = _shared(first.top, first.height, second.top, second.height)
     shared = width * height
@@ -150,7 +154,11 @@ def _shared(first: float, first_size: float, second: float, second_size: float) 
 
 
 def mean(overlaps: Sequence[float]) -> float:
-    """Average; raises `ZeroDivisionError` without any."""
+    """Return the mean.
+
+    Raises:
+        ZeroDivisionError: there are no values.
+    """
     return sum(overlaps) / len(overlaps)
 
 

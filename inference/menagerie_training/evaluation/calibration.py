@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from menagerie_training.evaluation.metrics import BinaryScore, Outcome
 
 BINS: Final = 10
-"""Into how many equal parts the scores from 0 to 1 are split."""
+"""How many equal bins the scores from 0 to 1 are split into."""
 
 DRAWS: Final = 1000
 """The number of resamplings: enough for the third decimal."""
@@ -21,22 +21,26 @@ DRAWS: Final = 1000
 
 @dataclass(frozen=True)
 class Bin:
-    """The labelled things whose score is in one range."""
+    """The labelled items whose score is in one range."""
 
     low: float
     high: float
     scores: tuple[float, ...]
     right: int
-    """For how many of them the label says what the score is the probability of."""
+    """How many of them are what the score is the probability of."""
 
     @property
     def size(self) -> int:
-        """How many things it holds."""
+        """The number of its items."""
         return len(self.scores)
 
     @property
     def mean_score(self) -> float:
-        """The mean of its scores; raises `ZeroDivisionError` if it is empty, as `accuracy` does."""
+        """The mean of its scores.
+
+        Raises:
+            ZeroDivisionError: it is empty.
+        """
         return sum(self.scores) / self.size
 
     @property
@@ -46,17 +50,17 @@ class Bin:
 
 
 def reliability(outcomes: Iterable[Outcome]) -> tuple[Bin, ...]:
-    """Sort the animals with a target by the score of their best class, and whether it is right."""
+    """Bin the animals with a target by the score of their best class, and whether it is right."""
     return binned((outcome.score, outcome.rank == 1) for outcome in outcomes if outcome.photo.targets)
 
 
 def binary_reliability(score: BinaryScore) -> tuple[Bin, ...]:
-    """Sort the questions by their score, a probability, and whether the true answer is yes."""
+    """Bin the questions by their score, a probability, and whether the true answer is yes."""
     return binned(zip(score.scores.tolist(), score.truth.tolist(), strict=True))
 
 
 def binned(scored: Iterable[tuple[float, bool]]) -> tuple[Bin, ...]:
-    """Sort scores, and whether each was right, into `BINS` bins, lowest first.
+    """Put scores, and whether each was right, into `BINS` bins, lowest first.
 
     A score on a border belongs to the bin above; 1 belongs to the last.
     """
@@ -65,22 +69,27 @@ def binned(scored: Iterable[tuple[float, bool]]) -> tuple[Bin, ...]:
 
 
 def expected_calibration_error(bins: Sequence[Bin]) -> float:
-    """Average over all things how far the accuracy of their bin is from its mean score.
+    """Return the expected calibration error (ECE): the mean distance of a bin's accuracy from its mean score.
 
-    0 is a model that is right as often as it says. Some tens of photographs only tell a good one from a bad
-    one. Raises `ZeroDivisionError` if there are none. Source: Naeini, Cooper and Hauskrecht 2015, "Obtaining
-    Well Calibrated Probabilities Using Bayesian Binning".
+    It is 0 for a calibrated model. Some tens of photographs only tell a good model from a bad one. Source:
+    Naeini, Cooper and Hauskrecht 2015, "Obtaining Well Calibrated Probabilities Using Bayesian Binning".
+
+    Raises:
+        ZeroDivisionError: there are no scores.
     """
     gaps = (one.size * abs(one.accuracy - one.mean_score) for one in bins if one.size)
     return sum(gaps) / sum(one.size for one in bins)
 
 
 def error_by_chance(bins: Sequence[Bin]) -> float:
-    """Give the error that a model which is right as often as it says would have on these scores, on average.
+    """Return the mean ECE that a calibrated model would have on these scores.
 
-    Few things in a bin are not right just as often as they should be. What a model's own error exceeds this
-    by tells of the model. Raises `ZeroDivisionError` if there are no scores. Source: the resampling of
-    Bröcker and Smith 2007, "Increasing the Reliability of Reliability Diagrams".
+    With few items in a bin, its accuracy varies by chance. Only what a model's own error exceeds this by is
+    the model's. Source: the resampling of Bröcker and Smith 2007, "Increasing the Reliability of Reliability
+    Diagrams".
+
+    Raises:
+        ZeroDivisionError: there are no scores.
     """
     random = np.random.default_rng(0)
     gaps = [

@@ -78,9 +78,11 @@ def evaluate(
 ) -> CoralReport:
     """Evaluate a profile's model, the whiteness index and the upstream model on a split of a folder.
 
-    An upstream model that cannot be run is reported as such. Raises as `read_corals()`, `Registry`,
-    `CoralModel` and `open_photo()` do, and `ValueError` if the folder has no photographs of the split, or
-    none to fit the index on.
+    An upstream model that cannot be run is reported as such.
+
+    Raises:
+        ValueError: the folder has no photographs of the split, or none to fit the index on.
+        Exception: as `read_corals()`, `Registry`, `CoralModel` and `open_photo()`.
     """
     corals = read_corals(folder)
     shown = [coral for coral in corals if coral.held_out == (split == "test")]

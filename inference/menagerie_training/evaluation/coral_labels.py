@@ -1,4 +1,4 @@
-"""Reads photographs whose corals somebody has labelled bleached or healthy."""
+"""Reads photographs of corals that are labelled bleached or healthy."""
 
 from __future__ import annotations
 
@@ -36,8 +36,9 @@ class Coral:
 def read_corals(folder: Path) -> tuple[Coral, ...]:
     """Read labels.csv (columns file, label and split), or folders as in train/CORAL_BL, sorted by name.
 
-    Raises `KeyError` for a label or a split that is none of the above, and `FileNotFoundError` if there is
-    neither a list nor a folder of that kind.
+    Raises:
+        KeyError: a label or a split is none of the above.
+        FileNotFoundError: there is neither a list nor a folder of that kind.
     """
     labels = folder / "labels.csv"
     corals = tuple(_from_list(labels) if labels.is_file() else _from_folders(folder))
@@ -47,9 +48,9 @@ def read_corals(folder: Path) -> tuple[Coral, ...]:
 
 
 def training_corals(corals: Iterable[Coral]) -> list[Coral]:
-    """Select the training set: each photograph once, without those that are held out or labelled both ways.
+    """Select the training set: without held-out and contradictorily labelled photographs, and each once.
 
-    The same photograph is one of the same bytes, whatever its name is.
+    Photographs are the same if their bytes are, whatever their names are.
     """
     copies: defaultdict[str, list[Coral]] = defaultdict(list)
     for coral in corals:

@@ -39,7 +39,8 @@ _GREY: Final = 128
 class CoralModel:
     """A loaded model, applied as `CoralClassifier` applies it; a context manager that closes it.
 
-    Raises `ManifestError` as `load_backend()` and `TileInterpreter` do.
+    Raises:
+        ManifestError: as `load_backend()` and `TileInterpreter`.
     """
 
     gives_probabilities = True
@@ -71,15 +72,19 @@ class CoralModel:
 
     def _predict(self, photo: Image.Image, batch: Sequence[Tile]) -> Iterator[Prediction]:
         outputs = self._backend.run(prepare(photo, batch, self._input))
-        for one, gate in zip(self._interpreter.judge(outputs), self._gate.judge(outputs), strict=True):
+        for one, gate in zip(
+            self._interpreter.interpret(outputs), self._gate.interpret(outputs), strict=True
+        ):
             yield Prediction(one.probability, one.label == BLEACHED, reef=gate.label == BLEACHED)
 
 
 def upstream_manifest(path: Path) -> Manifest:
     """Describe the documented service's own model, a TFLite file that comes without a manifest.
 
-    It takes 224 px of RGB from 0 to 1, and gives the probability of bleaching. Raises `FileNotFoundError` if
-    there is no such file.
+    It takes 224 px of RGB from 0 to 1, and gives the probability of bleaching.
+
+    Raises:
+        FileNotFoundError: there is no such file.
     """
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     return Manifest(
@@ -99,7 +104,7 @@ def upstream_manifest(path: Path) -> Manifest:
 
 @dataclass(frozen=True)
 class WhitenessIndex:
-    """A baseline without learnt weights: bleached is what is at least as white as a threshold.
+    """A baseline without learnt weights: from a threshold of whiteness on, a tile is bleached.
 
     Whole photographs and tiles each have a threshold.
     """
@@ -113,7 +118,8 @@ class WhitenessIndex:
     def fit(cls, photos: Sequence[Coral]) -> Self:
         """Choose the thresholds with the highest accuracy on at least one photograph, and on its tiles.
 
-        Raises as `open_photo()` does.
+        Raises:
+            ImageError: as `open_photo()`.
         """
         measured = [(photo.bleached, *_measure(open_path(photo.path))) for photo in photos]
         wholes = [(value, bleached) for bleached, value, _ in measured]

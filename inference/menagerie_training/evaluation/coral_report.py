@@ -1,4 +1,4 @@
-"""Evaluates methods that recognise bleached corals, and sets out the result as plain text."""
+"""Evaluates methods that classify corals as bleached or healthy, and formats the result as plain text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Prediction(NamedTuple):
-    """Whether a tile is called bleached, and the score of that: the higher, the likelier."""
+    """Whether a tile is called bleached, and its score: the higher, the more probable."""
 
     score: float
     bleached: bool
@@ -35,14 +35,14 @@ class Prediction(NamedTuple):
 
 
 class PhotoPredictions(NamedTuple):
-    """The prediction for a whole photograph, and one for each tile that the API cuts it into."""
+    """The prediction for a whole photograph, and one for each of the API's tiles of it."""
 
     whole: Prediction
     tiles: Sequence[Prediction]
 
 
 class Method(Protocol):
-    """A way to recognise bleached corals."""
+    """A method to classify corals."""
 
     @property
     def name(self) -> str:
@@ -64,13 +64,17 @@ class LabelledPredictions(NamedTuple):
 
 
 def predict_all(method: Method, photos: Iterable[Coral]) -> list[LabelledPredictions]:
-    """Classify photographs one after the other; raises as `open_photo()` and the method do."""
+    """Classify photographs one after the other.
+
+    Raises:
+        ImageError: as `open_photo()`; what the method raises passes.
+    """
     return [LabelledPredictions(photo.bleached, method.predict(open_path(photo.path))) for photo in photos]
 
 
 def open_path(path: Path) -> Image.Image:
     """Open a photograph as the server does; raises as `open_photo()`."""
-    return open_photo(path.read_bytes())
+    return open_photo(path.read_bytes()).image
 
 
 def score_wholes(labelled: Iterable[LabelledPredictions]) -> BinaryScore:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from menagerie_inference.manifest import Manifest
 
 KINDS: Final = ("animal", "human", "vehicle", "blank")
-"""What a camera trap tells apart; blank is a scene without any of the others."""
+"""What a camera trap distinguishes; blank is a scene without any of the others."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,18 @@ class LabelledPhoto:
     path: Path
     kind: str
     targets: tuple[str, ...] = ()
-    """Empty where the animal is none of the classes that an ImageNet model knows, and for all other kinds."""
+    """Empty if an ImageNet model has no class for the animal, and for all other kinds."""
 
     cutout: bool = False
-    """Whether it shows one thing, whole, on a plain background."""
+    """Whether it shows one whole object on a plain background."""
 
     @classmethod
     def from_row(cls, folder: Path, row: Mapping[str, str]) -> Self:
-        """Read a row of labels.csv; raises as `read_labels()` does."""
+        """Read a row of labels.csv.
+
+        Raises:
+            FileNotFoundError, ValueError: as `read_labels()`.
+        """
         path = folder / row["file"]
         if row["kind"] not in KINDS:
             raise ValueError(f"{path}: the kind {row['kind']!r} is none of {', '.join(KINDS)}")
@@ -44,7 +48,10 @@ def read_labels(folder: Path) -> tuple[LabelledPhoto, ...]:
     """Read labels.csv: the columns file, kind, target (accepted names, split by "|"), and others.
 
     A column cutout may mark photographs with 1: see `LabelledPhoto.cutout`.
-    Raises `FileNotFoundError` for a missing list or photograph, and `ValueError` for an unknown kind.
+
+    Raises:
+        FileNotFoundError: the list or a photograph is missing.
+        ValueError: a kind is unknown.
     """
     with (folder / "labels.csv").open(encoding="utf-8", newline="") as file:
         return tuple(LabelledPhoto.from_row(folder, row) for row in csv.DictReader(file))
@@ -52,17 +59,17 @@ def read_labels(folder: Path) -> tuple[LabelledPhoto, ...]:
 
 @dataclass(frozen=True)
 class ClassNames:
-    """The names that WordNet has for a class, and for all that the class is a kind of."""
+    """The names that WordNet has for a class and for its hypernyms."""
 
     own: tuple[str, ...]
     broader: tuple[str, ...] = ()
 
     def match(self, targets: Iterable[str]) -> bool:
-        """Tell whether any target names the class.
+        """Return whether any target names the class.
 
         A target does so if it is one of the class's own names or stands in one as whole words ("otter" in
-        "river otter", but not "fish" in "goldfish"), or if it is the whole of a broader name ("fish" for a
-        goldfish). Upper and lower case are the same.
+        "river otter", but not "fish" in "goldfish"), or if it is the whole of a hypernym's name ("fish" for a
+        goldfish). Case is ignored.
         """
         return any(self._match(target.casefold()) for target in targets)
 
@@ -74,7 +81,8 @@ class ClassNames:
 def read_class_names(manifest: Manifest) -> Mapping[str, ClassNames]:
     """Read the names of the species model's animal classes by their full label, the `label_raw` of an answer.
 
-    Raises `KeyError` if the model comes without labels.txt or taxonomy.csv.
+    Raises:
+        KeyError: the model has no labels.txt or taxonomy.csv.
     """
     files = {file.path.name: file.path for file in manifest.files}
     own = [tuple(line.split(", ")) for line in files["labels.txt"].read_text(encoding="utf-8").splitlines()]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the model made of one photograph."""
+    """The model's result for one photograph."""
 
     photo: LabelledPhoto
     predicted_kind: str
@@ -28,7 +28,7 @@ class Outcome:
     """The display names of the best classes, best first."""
 
     rank: int | None
-    """The place, from 1, of the first class that the label accepts; None if it accepts none of them."""
+    """The rank, from 1, of the first class that the label accepts; None if it accepts none of them."""
 
     score: float
     """The probability of the best class, from 0 to 1."""
@@ -79,10 +79,10 @@ def confusion(outcomes: Iterable[Outcome]) -> Counter[tuple[str, str]]:
 
 @dataclass(frozen=True, eq=False)
 class BinaryScore:
-    """Binary predictions beside the truth: arrays with one entry a question."""
+    """Binary predictions and the truth: arrays with one entry a question."""
 
     scores: NDArray[np.float64]
-    """The higher, the likelier a yes."""
+    """The higher, the more probable a yes."""
 
     predicted: NDArray[np.bool_]
     truth: NDArray[np.bool_]

@@ -1,4 +1,4 @@
-"""Draws how often the model is right against how sure it is, as an SVG picture."""
+"""Draws reliability diagrams, accuracy against score, in SVG."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TICKS: Final = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 @dataclass(frozen=True)
 class Wording:
-    """What a diagram calls the things that its bins count, their scores, and the share that is right."""
+    """A diagram's words for the items in its bins, their scores, and the share that is right."""
 
     things: str
     score: str
@@ -39,7 +39,7 @@ ANIMALS: Final = Wording("labelled animals", "score of the first class", "share 
 
 
 def reliability_diagram(bins: Sequence[Bin], model_version: str, wording: Wording = ANIMALS) -> str:
-    """Draw a bar for each bin that holds anything, as high as its accuracy, its size above it.
+    """Draw a bar for each bin that is not empty, as high as its accuracy, with its size above it.
 
     A point marks the mean score of a bin on the diagonal, where a calibrated model's bars end.
     """

@@ -1,4 +1,4 @@
-"""Sets out what was measured as plain text."""
+"""Formats an evaluation as plain text."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Report:
     folder: Path
     outcomes: tuple[Outcome, ...]
     boxes: tuple[BoxOutcome, ...] = ()
-    """Of the composites that the folder's cut-outs and blank scenes make."""
+    """Of the composites of the folder's cut-outs and blank scenes."""
 
     def __str__(self) -> str:
         head = [["model", self.model_version], ["photographs", f"{self.folder}, {len(self.outcomes)}"]]
@@ -118,7 +118,7 @@ def _overlaps(overlaps: Sequence[float]) -> list[str]:
 
 
 def aligned(rows: Iterable[list[str]]) -> str:
-    """Write rows of as many cells each as a table, its columns two spaces apart."""
+    """Format rows of equally many cells as a table, its columns two spaces apart."""
     rows = list(rows)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)

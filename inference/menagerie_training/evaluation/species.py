@@ -1,9 +1,9 @@
-"""Measures the species model: python -m menagerie_training.evaluation.species FOLDER.
+"""Evaluates the species model: python -m menagerie_training.evaluation.species FOLDER.
 
-FOLDER holds photographs and their labels.csv; `read_labels()` says what is in it. Each photograph takes the
-path that it takes in the server, and top-1 and top-5 are over the classes that a user gets. By the rule of
-`ClassNames.match()` a class counts as the animal that the label names. The embedded model's int8 ranges were
-set on the project's tests/photos, and its temperature with their labels: measure on other photographs, too.
+FOLDER holds photographs and their labels.csv, as `read_labels()` describes. Each photograph is processed by
+the server's own code; top-1 and top-5 are over the classes of the API. `ClassNames.match()` decides whether a
+class is the animal that the label names. The embedded model's int8 ranges were set on the project's
+tests/photos, and its temperature with their labels: measure on other photographs, too.
 
 Boxes are measured on composites: the folder's cut-out animals, pasted on its blank scenes.
 """
@@ -41,7 +41,7 @@ _OTHER_KINDS: Final = {"human": "human", "vehicle": "vehicle", "blank": "blank",
 
 
 def main() -> None:
-    """Print the report of a folder, and draw its reliability diagram if that is asked for."""
+    """Print the report of a folder, and draw its reliability diagram with --diagram."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -64,10 +64,11 @@ def draw_reliability(report: Report, path: Path) -> None:
 
 
 async def evaluate(folder: Path, profile: str = EMBEDDED) -> Report:
-    """Identify all photographs of a folder, and its composites, one after the other; report what came of it.
+    """Identify all photographs of a folder, and its composites, one after the other.
 
-    Raises as `read_labels()`, `composites()`, `Registry`, `LocalEngine.load()` and
-    `SpeciesIdentifier.identify()` do.
+    Raises:
+        Exception: as `read_labels()`, `composites()`, `Registry`, `LocalEngine.load()` and
+            `SpeciesIdentifier.identify()`.
     """
     photos = read_labels(folder)
     registry = Registry.for_profile(profile)
@@ -85,7 +86,7 @@ async def evaluate(folder: Path, profile: str = EMBEDDED) -> Report:
 
 
 async def load_people(registry: Registry, engine: LocalEngine) -> PeopleFinder | None:
-    """Load the detectors of people; None where the profile does not have both."""
+    """Load the detectors of people; None if the profile does not have both."""
     if not {FIGURES, FACES} <= set(registry.roles()):
         return None
     figures, faces = [await engine.load(registry.manifest_for(role)) for role in (FIGURES, FACES)]
@@ -117,7 +118,7 @@ def box_outcome(composite: Composite, result: SpeciesResult) -> BoxOutcome:
 
 
 def predicted_kind(prediction: str) -> str:
-    """Tell the kind of a full label by its last name: each that is no other kind's is an animal's."""
+    """Return the kind of a full label by its last name: "animal" unless it is one of the others."""
     return _OTHER_KINDS.get(prediction.rpartition(";")[2], "animal")
 
 

@@ -1,1 +1,1 @@
-"""How the embedded detectors of people and of faces are made."""
+"""The recipes of the embedded detectors of people and of faces."""

@@ -1,8 +1,8 @@
-"""The two detectors of MediaPipe: how their pixels go in, and how their boxes come out.
+"""MediaPipe's two detectors: preprocessing and box decoding.
 
 Both take `images`, uint8 (batch, height, width, 3) in RGB, and give `scores`, float32 (batch, anchors) in
-0..1, and `boxes`, float32 (batch, anchors, 4): x_min, y_min, x_max, y_max as fractions of the fitted image,
-cut at its edges. Overlapping boxes are left for the caller to suppress.
+0..1, and `boxes`, float32 (batch, anchors, 4): x_min, y_min, x_max, y_max as fractions of the resized image,
+clipped to it. Non-maximum suppression is left to the caller.
 """
 
 from __future__ import annotations

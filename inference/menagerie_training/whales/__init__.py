@@ -1,1 +1,1 @@
-"""Makes the gate and the embedder of the whales API, and measures them."""
+"""The recipe of the gate and the embedder of the whales API, and their evaluation."""

@@ -1,4 +1,4 @@
-"""Fits what makes a gate's logit a probability, and measures it on photographs that the fit did not see."""
+"""Calibrates a gate's logit to a probability, and cross-validates that."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STEPS: Final = 50
 
 @dataclass(frozen=True)
 class Calibration:
-    """The probability of a logit x is that of `slope` x + `intercept`; from `threshold` on it is a yes."""
+    """The probability of a logit x is that of `slope` x + `intercept`; it passes from `threshold` on."""
 
     slope: float
     intercept: float
@@ -32,9 +32,12 @@ class Calibration:
 def fit(logits: NDArray[np.float64], truth: NDArray[np.bool_]) -> Calibration:
     """Fit by Newton's method, with targets a little inside 0 and 1, and find the best threshold.
 
-    The targets keep the slope finite where the classes are apart (Platt 1999, "Probabilistic Outputs for
-    Support Vector Machines and Comparisons to Regularized Likelihood Methods"). The classes weigh the same,
-    however many photographs there are of each. Raises `ValueError` if one class is missing.
+    The targets keep the slope finite if the classes are separable (Platt 1999, "Probabilistic Outputs for
+    Support Vector Machines and Comparisons to Regularized Likelihood Methods"). The classes have equal
+    weight, however many photographs there are of each.
+
+    Raises:
+        ValueError: one class is missing.
     """
     yes, no = int(truth.sum()), int((~truth).sum())
     if not (yes and no):
@@ -52,9 +55,9 @@ def fit(logits: NDArray[np.float64], truth: NDArray[np.bool_]) -> Calibration:
 
 
 def best_threshold(values: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
-    """Find where yes and no part best: the most of both on their sides, and the widest gap of those.
+    """Return the threshold of highest balanced accuracy; of several, the middle of the widest gap.
 
-    It is the middle of a gap between two values; all must not be the same.
+    The values must not all be the same.
     """
     places = np.unique(values)
     middles = (places[1:] + places[:-1]) / 2
@@ -67,7 +70,7 @@ def best_threshold(values: NDArray[np.float64], truth: NDArray[np.bool_]) -> flo
 def cross_calibrated(
     logits: NDArray[np.float64], truth: NDArray[np.bool_], halves: NDArray[np.intp]
 ) -> BinaryScore:
-    """Score each half of the photographs with what was fitted on the other."""
+    """Score each half of the photographs with what was fitted on the other (two-fold cross-validation)."""
     scores, said = np.zeros(len(logits)), np.zeros(len(logits), np.bool_)
     for half in np.unique(halves):
         shown = halves == half

@@ -1,8 +1,8 @@
-"""Measures the gate: python -m menagerie_training.whales.evaluation FOLDER...
+"""Evaluates the gate: python -m menagerie_training.whales.evaluation FOLDER...
 
-Each FOLDER holds photographs and their labels.csv; `read_photographs()` says what is in it. `--others` are
-folders of photographs without a list, none of which shows a cetacean. The threshold of the embedded model was
-set on photographs, which its manifest names: measure on others, too.
+Each FOLDER holds photographs and their labels.csv, as `read_photographs()` describes. `--others` are folders
+of photographs without a list, none of which shows a cetacean. The threshold of the embedded model was set on
+photographs that its manifest names: measure on others, too.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class GateReport:
-    """What the gate made of photographs; `str()` of it is for people."""
+    """The gate's results for photographs; `str()` of it is for people."""
 
     model_version: str
     photographs: tuple[Photograph, ...]
@@ -66,7 +66,7 @@ class GateReport:
 
 
 def main() -> None:
-    """Print the report, and draw the scores if that is asked for."""
+    """Print the report, and draw the scores with --diagram."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -85,7 +85,11 @@ def main() -> None:
 
 
 def without_cetaceans(folders: Iterable[Path]) -> tuple[Photograph, ...]:
-    """Find the photographs of folders without a list; raises `FileNotFoundError` for a folder without any."""
+    """Find the photographs of folders without a list.
+
+    Raises:
+        FileNotFoundError: a folder has none.
+    """
     found: list[Photograph] = []
     for folder in folders:
         paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
@@ -96,7 +100,7 @@ def without_cetaceans(folders: Iterable[Path]) -> tuple[Photograph, ...]:
 
 
 def evaluate(photographs: Sequence[Photograph], profile: str = EMBEDDED) -> GateReport:
-    """Show the gate of a profile each photograph, as the server does."""
+    """Run the gate of a profile on each photograph, as the server does."""
     registry = Registry.for_profile(profile)
     manifest = registry.manifest_for("whales")
     embedder = registry.manifest_for("whales-embedder") if "whales-embedder" in registry.roles() else None

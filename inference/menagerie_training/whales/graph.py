@@ -1,7 +1,7 @@
-"""Makes the whales model's graph from the species model's: the same network, asked something else.
+"""Makes the whales model's graph from the species model's: the same network with other outputs.
 
-ImageNet has two classes of cetaceans, and an image of any other whale or dolphin falls into them too, more
-than into any other class. So no weight is fitted here: the gate's logit is the log-odds of the two.
+ImageNet has two classes of cetaceans, and an image of any other whale or dolphin is classified as one of
+them, more than as any other class. So no weight is fitted here: the gate's logit is the log-odds of the two.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ CETACEANS: Final = ("grey whale", "killer whale")
 
 
 def cetacean_classes(labels: Sequence[str]) -> list[int]:
-    """Find the classes of cetaceans among lines of names, split by commas.
+    """Return the indices of the classes of cetaceans among lines of names, split by commas.
 
-    Raises `ValueError` if one of `CETACEANS` is not there.
+    Raises:
+        ValueError: one of `CETACEANS` is missing.
     """
     first = [label.split(",")[0] for label in labels]
     return [first.index(name) for name in CETACEANS]
 
 
 def whales_graph(species: onnx.ModelProto, classes: Sequence[int]) -> onnx.ModelProto:
-    """Make the whales model from a species model and the places of the cetaceans among its classes.
+    """Make the whales model from a species model and the indices of its cetacean classes.
 
-    It gives `cetacean` (batch,), the log-odds of those classes against all others; `embedding`, as it was;
+    It gives `cetacean` (batch,), the log-odds of those classes against all others; `embedding`, unchanged;
     and `activation`, the class activation map of those classes alone.
     """
     model = onnx.ModelProto()

@@ -1,4 +1,4 @@
-"""How sure a share is that was counted on few photographs."""
+"""Confidence intervals of a share that was counted on few photographs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ NORMAL: Final = 1.959964
 
 @dataclass(frozen=True)
 class Interval:
-    """Where a share lies with a probability of 95 %."""
+    """A 95 % confidence interval of a share."""
 
     low: float
     high: float
 
     @classmethod
     def of(cls, part: int, whole: int) -> Self:
-        """Give the score interval (Wilson 1927), which holds for shares near 0 and 1; `whole` is above 0."""
+        """Return the score interval (Wilson 1927), valid for shares near 0 and 1, too; `whole` is above 0."""
         share, square = part / whole, NORMAL**2
         middle = (share + square / (2 * whole)) / (1 + square / whole)
         spread = NORMAL / (1 + square / whole)

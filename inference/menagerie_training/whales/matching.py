@@ -1,4 +1,4 @@
-"""Fits how near two photographs are when they show the same individual, and measures the naming of them."""
+"""Calibrates the matching of photographs of individuals, and evaluates it."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 SIMILARITIES: Final = np.arange(0.40, 1.0, 0.005)
 TEMPERATURES: Final = np.geomspace(0.005, 0.2, 40)
-"""What is tried."""
+"""The grid of the search."""
 
 LONGEST: Final = 640
-"""Px, to which photographs are scaled down before views of them are made."""
+"""The longest side in px to which photographs are scaled down before views of them are made."""
 
 
 @dataclass(frozen=True, eq=False)
 class Similarities:
-    """The cosine of each query with each individual of a catalogue (queries, individuals)."""
+    """The cosine similarity of each query with each individual of a catalogue (queries, individuals)."""
 
     values: NDArray[np.float64]
     own: NDArray[np.intp]
@@ -57,7 +57,7 @@ class Similarities:
 
 @dataclass(frozen=True)
 class Matching:
-    """The two numbers of `Ranker`, and how a fair test of them came out."""
+    """The two numbers of `Ranker`, and the result of their evaluation."""
 
     new_similarity: float
     match_temperature: float
@@ -83,7 +83,7 @@ def measure(backend: Backend, manifest: Manifest, paths: Sequence[Path]) -> Simi
 
 
 def fit(similarities: Similarities) -> Matching:
-    """Find the numbers that make the truth likeliest, with each query's individual known, and with it not."""
+    """Return the numbers of highest likelihood, with each query's individual in the catalogue and not."""
     losses = [
         (_loss(similarities, new, temperature), new, temperature)
         for new in SIMILARITIES
@@ -94,7 +94,7 @@ def fit(similarities: Similarities) -> Matching:
 
 
 def named(similarities: Similarities, matching: Matching) -> tuple[int, int]:
-    """Count the queries that are named rightly when known, and called new when not, as `Ranker` decides."""
+    """Count the queries that `Ranker` names correctly when known, and calls new when not."""
     others = similarities.of_others.max(axis=1)
     threshold = np.maximum(others, matching.new_similarity)
     return int((similarities.of_own >= threshold).sum()), int((others < matching.new_similarity).sum())

@@ -1,4 +1,4 @@
-"""Reads photographs of which somebody has said whether they show a cetacean."""
+"""Reads photographs that are labelled as cetaceans or other things."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 LABELS: Final = "labels.csv"
 OTHER: Final = "non_cetacean"
-"""The label, in the column of that name, of what is no cetacean; any other is a cetacean's."""
+"""The label, in the column of that name, of a non-cetacean; any other is a cetacean's."""
 
 TAG: Final = "cetacean"
-"""The tag, in the column of that name, of a cetacean, where labels say other things."""
+"""The tag, in the column of that name, of a cetacean, where labels are about other things."""
 
 HALVES: Final = 2
 
 
 @dataclass(frozen=True)
 class Photograph:
-    """A photograph, whether it shows a cetacean, and the individual, or "" where nobody knows it."""
+    """A photograph, whether it shows a cetacean, and the individual, or "" if unknown."""
 
     path: Path
     is_cetacean: bool
@@ -40,7 +40,7 @@ class Photograph:
 
     @property
     def half(self) -> int:
-        """Which half of the photographs it belongs to, 0 or 1: by chance, and always the same.
+        """The half of the photographs that it belongs to, 0 or 1: random, but always the same.
 
         All photographs of an individual are in the same half.
         """
@@ -51,8 +51,9 @@ class Photograph:
 def read_photographs(folders: Iterable[Path]) -> tuple[Photograph, ...]:
     """Read the labels.csv of each folder: the columns file, and label or tags; perhaps individual_id.
 
-    Raises `FileNotFoundError` for a missing list or photograph, and `ValueError` for a list with neither
-    column.
+    Raises:
+        FileNotFoundError: a list or a photograph is missing.
+        ValueError: a list has neither column.
     """
     return tuple(photograph for folder in folders for photograph in _read(folder))
 
@@ -84,7 +85,7 @@ def _individual(row: Mapping[str, str]) -> str:
 def run_each(
     backend: Backend, manifest: Manifest, output: str, photographs: Sequence[Photograph]
 ) -> NDArray[np.float64]:
-    """Run a model on photographs, one at a time, and give one of its outputs (photographs, ...)."""
+    """Run a model on photographs, one at a time, and return one of its outputs (photographs, ...)."""
     rows = (
         backend.run(decode(photograph.path.read_bytes(), manifest.input).pixels[None])[output][0]
         for photograph in photographs

@@ -1,4 +1,4 @@
-"""Draws the gate's scores of cetaceans and of other things, as an SVG picture."""
+"""Draws the gate's scores of cetaceans and of other things, in SVG."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ OTHER: Final = "#cc3311"
 
 
 def score_diagram(result: BinaryScore, model_version: str) -> str:
-    """Draw a histogram of each kind against the other; each is as tall as its fullest bin asks.
+    """Draw the two classes' histograms back to back; each is as tall as its fullest bin.
 
-    Where a bin holds answers that are wrong, those are drawn in the darker part.
+    Wrong answers are drawn in a darker colour.
     """
     picture = Element(
         "svg",

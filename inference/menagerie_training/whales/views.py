@@ -1,4 +1,4 @@
-"""Makes other views of a photograph: what a second photograph of the same animal, a moment later, might be.
+"""Makes augmented views of a photograph, which stand in for other photographs of the same animal.
 
 There is no public set with several photographs of each of many whales under a free licence. Views stand in
 for those, and are easier: the animal has the same pose, and the water is the same.
@@ -18,13 +18,13 @@ VIEWS: Final = 4
 """How many views of each photograph."""
 
 SMALLEST_CROP: Final = 0.7
-"""Of the photograph's width, and of its height."""
+"""The smallest crop, as a fraction of the photograph's width and height."""
 
 TURN: Final = 8.0
-"""Degrees, at most, to either side."""
+"""The greatest rotation to either side, in degrees."""
 
 BLUR: Final = 0.004
-"""The greatest radius, of the longer side."""
+"""The greatest radius of the blur, as a fraction of the longer side."""
 
 _CHANGES: Final = (
     (ImageEnhance.Brightness, 0.4),
@@ -34,7 +34,7 @@ _CHANGES: Final = (
 
 
 def views(image: Image.Image, seed: int) -> Iterator[Image.Image]:
-    """Crop, turn, and change the light, the colours and the focus of an RGB photograph; `VIEWS` times."""
+    """Crop, rotate, and vary brightness, contrast, colour and focus of an RGB photograph, `VIEWS` times."""
     random = np.random.default_rng(seed)
     for _ in range(VIEWS):
         yield _view(image, random)

@@ -1,4 +1,4 @@
-"""What every served API is to the worker that serves it."""
+"""The interface between a worker and each API that it serves."""
 
 from __future__ import annotations
 
@@ -24,49 +24,49 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Resources:
-    """What the APIs of a worker share; open as long as they are."""
+    """The resources that the APIs of a worker share; they outlive the APIs."""
 
     settings: Settings
     cores: int
-    """How many of the machine's cores this worker may keep busy."""
+    """How many cores this worker may use."""
     decoder: ImageDecoder
     pipeline: Pipeline
     database: Database
     objects: Objects
     jobs: Jobs
     job_threads: Executor
-    """Threads of a lower priority, for what jobs compute."""
+    """Threads of lower priority, for the computations of jobs."""
 
 
 class ServedApi(ABC):
-    """One API: an async context manager that is entered before it is served, and left when no call runs."""
+    """One API: an async context manager, entered before it is served, and left when no call runs."""
 
     api: ClassVar[Api]
     roles: ClassVar[tuple[str, ...]]
-    """The model roles that it is served for: a profile that fills none of them does not serve it."""
+    """The model roles that it uses: a profile that fills none of them does not serve it."""
     errors: ClassVar[WireErrors]
-    """What each error is on its wire."""
+    """The wire form of each error."""
 
     @abstractmethod
     def __init__(self, resources: Resources) -> None:
-        """Take what the worker's APIs share."""
+        """Take the shared resources."""
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close what the API alone uses."""
+        """Close the API's own resources."""
         return
 
     @property
     @abstractmethod
     def state(self) -> State:
-        """How far it is: ready as soon as it can answer, though some of its models may have failed."""
+        """Its state: ready as soon as it can answer, even if some of its models have failed."""
 
     @abstractmethod
     def add_to(self, server: grpc.aio.Server) -> None:
-        """Add its service to the server, which answers already while models load."""
+        """Add its service to the server, which already answers while models load."""
 
     @abstractmethod
     async def load(self, models: Models) -> None:
-        """Load its models; it is ready, or has failed, when this returns."""
+        """Load its models; afterwards it is ready, or has failed."""

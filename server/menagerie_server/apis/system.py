@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class SystemService(system_pb2_grpc.SystemServiceServicer):
-    """What an operator asks of the whole server."""
+    """The operator's view of the whole server."""
 
     def __init__(self, served: Sequence[ServedApi], models: Models) -> None:
         self._served = served
@@ -32,7 +32,7 @@ class SystemService(system_pb2_grpc.SystemServiceServicer):
     async def GetReadiness(
         self, request: pb.GetReadinessRequest, context: Context
     ) -> pb.GetReadinessResponse:
-        """Answer once every API has loaded its models; those that could not be loaded are named.
+        """Answer once every API has loaded its models; name those that could not be loaded.
 
         Raises:
             NotReady: some are still loading, or none could be loaded.

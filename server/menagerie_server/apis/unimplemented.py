@@ -1,4 +1,4 @@
-"""Answers for the services that the contract has and this version does not serve."""
+"""Services that are in the contract and not served by this version."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def add_unimplemented(api: Api, server: grpc.aio.Server) -> None:
-    """Serve an API by saying of each of its methods that it is not served: UNIMPLEMENTED, over REST 501."""
+    """Add an API whose methods all answer UNIMPLEMENTED, over REST 501."""
     handlers = {method.name: _handler(api, method) for method in api.descriptor.methods}
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(api.service, handlers)])
 

@@ -27,7 +27,7 @@ class Cleanup:
         self._retention_seconds = retention_seconds
 
     async def delete_input(self, job_id: int, folder: str) -> None:
-        """Delete the input of an ended job: only attempts need it."""
+        """Delete the input of an ended job, which only attempts need."""
         await self._objects.delete(input_name(folder))
         await self._records.set_input_deleted(job_id, await self._objects.size(folder))
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from menagerie_server.jobs.attempt import Runner
     from menagerie_server.jobs.job import Job, JobLimits, Json
+    from menagerie_server.jobs.worker import Cleaner
     from menagerie_server.store.objects import Objects
     from menagerie_server.store.pool import Database
 
@@ -58,8 +59,9 @@ class Jobs:
         self._records = JobRecords(database, limits)
         self._watchers = Watchers(self._records.read_all)
         self._runners: dict[str, Runner] = {}
+        self._cleaners: list[Cleaner] = []
         cleanup = Cleanup(self._records, objects, retention_seconds=retention_seconds)
-        self._worker = JobWorker(url, database, cleanup, self._runners, concurrency)
+        self._worker = JobWorker(url, database, cleanup, self._runners, concurrency, cleaners=self._cleaners)
         self._tasks = asyncio.TaskGroup()
         self._watching: list[asyncio.Task[None]] = []
         self._working: asyncio.Task[None] | None = None
@@ -82,6 +84,10 @@ class Jobs:
     def register(self, api: str, runner: Runner) -> None:
         """Set the runner of an API's jobs; must be called before `work`."""
         self._runners[api] = runner
+
+    def clean_up_with(self, cleanup: Cleaner) -> None:
+        """Call this every minute, in one of all processes, to remove what an API no longer needs."""
+        self._cleaners.append(cleanup)
 
     def work(self) -> None:
         """Start to run jobs of the registered APIs in this process."""

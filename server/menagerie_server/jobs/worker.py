@@ -25,7 +25,7 @@ from menagerie_server.store.errors import StoreUnavailable
 from menagerie_server.store.pool import connection_pool
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from psycopg import AsyncConnection
     from psycopg_pool import AsyncConnectionPool
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from menagerie_server.jobs.attempt import Runner
     from menagerie_server.jobs.cleanup import Cleanup
     from menagerie_server.store.pool import Database
+
+    Cleaner = Callable[[], Awaitable[None]]
+    """Removes what an API no longer needs; raises StoreUnavailable."""
 
 CONNECTIONS = 3
 """Two for the queue's own short statements, so that calls cannot delay a heartbeat; one that listens."""
@@ -75,6 +78,8 @@ class JobWorker:
         cleanup: Cleanup,
         runners: Mapping[str, Runner],
         concurrency: int,
+        *,
+        cleaners: Sequence[Cleaner] = (),
     ) -> None:
         self._url = url
         self._database = database
@@ -82,6 +87,7 @@ class JobWorker:
         self._attempts = AttemptRunner(database, cleanup, runners)
         self._runners = runners
         self._concurrency = concurrency
+        self._cleaners = cleaners
         self._stopping = asyncio.Event()
         self._worker: Worker | None = None
 
@@ -146,6 +152,8 @@ class JobWorker:
         async def remove_expired(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes it
             await self._clean_up(self._cleanup.delete_inputs())
             await self._clean_up(self._cleanup.remove_expired())
+            for clean in self._cleaners:
+                await self._clean_up(clean())
 
         @app.periodic(cron="17 * * * *")
         @app.task(name=ORPHANS, queue=CLEANUP_QUEUE, queueing_lock=ORPHANS, priority=1)

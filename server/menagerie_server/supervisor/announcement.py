@@ -51,7 +51,8 @@ def _limits(settings: Settings, served: set[str]) -> Iterator[str]:
     ]
     if not (settings.rate_limits and limited):
         return
-    yield f"Requests of one address are limited: {', '.join(limited)}. To lift the limits:"
+    yield f"Requests of one address are limited: {', '.join(limited)}."
+    yield "To lift the limits:"
     yield "  menagerie serve --no-rate-limits    or    make serve ARGS=--no-rate-limits"
     if SPECIES.name in served:
         yield FOLDERS

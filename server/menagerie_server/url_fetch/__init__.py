@@ -1,4 +1,4 @@
-"""Downloads what callers name by URL, and nothing that is not at a public address."""
+"""Downloads from URLs that callers name, at public addresses only."""
 
 from __future__ import annotations
 

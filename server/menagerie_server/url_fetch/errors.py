@@ -1,11 +1,6 @@
-"""Why a URL's content cannot be had.
+"""The reasons why a URL cannot be downloaded.
 
-FetchError
-├── InvalidUrl
-├── AddressRefused
-├── FetchTooLarge
-├── FetchTimedOut
-└── FetchFailed
+FetchError ├── InvalidUrl ├── AddressRefused ├── FetchTooLarge ├── FetchTimedOut └── FetchFailed
 """
 
 from __future__ import annotations
@@ -16,11 +11,11 @@ MEGABYTE: Final = 1024 * 1024
 
 
 class FetchError(Exception):
-    """Base of the reasons why a URL's content cannot be had; the text is meant for the caller."""
+    """Base of the reasons why a URL cannot be downloaded; the text is meant for the caller."""
 
 
 class InvalidUrl(FetchError):
-    """Raised when a text is no http or https URL."""
+    """Raised when a text is not an http or https URL."""
 
     def __init__(self, url: str) -> None:
         super().__init__(f"Invalid URL format: {url}")
@@ -49,7 +44,7 @@ class FetchTimedOut(FetchError):
 
 
 class FetchFailed(FetchError):
-    """Raised when there is no such host, no connection, or another answer than the content."""
+    """Raised when the host is unknown, the connection failed, or the answer was an error."""
 
     def __init__(self, why: str) -> None:
         super().__init__(f"Failed to download image from URL: {why}")

@@ -1,4 +1,4 @@
-"""Downloads what callers name by URL."""
+"""Downloads from URLs that callers name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from menagerie_server.url_fetch.errors import MEGABYTE, FetchFailed, FetchTimedO
 from menagerie_server.url_fetch.pinned_transport import PinnedTransport, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Collection
+    from collections.abc import AsyncGenerator, Callable, Collection
 
     from menagerie_server.url_fetch.pinned_transport import Network, Resolver
 
@@ -32,7 +32,11 @@ _ZLIB_OR_GZIP: Final = zlib.MAX_WBITS | 32
 
 
 def check_url(url: str) -> httpx.URL:
-    """Read an http or https URL; raises `InvalidUrl`. Nothing is resolved."""
+    """Parse an http or https URL, without resolving it.
+
+    Raises:
+        InvalidUrl: it is not one.
+    """
     try:
         parsed = httpx.URL(url)
         fits = parsed.port is None or 0 < parsed.port <= _MAX_PORT
@@ -47,9 +51,9 @@ def check_url(url: str) -> httpx.URL:
 class UrlFetcher:
     """Downloads files of at most `max_bytes`, each within `seconds`; an async context manager.
 
-    A host's name is resolved once for each request, every address that it has must be public, and the
-    connection goes to one of these: a name that is resolved to another address a moment later (DNS rebinding)
-    gains nothing. Redirects are followed the same way. `allowed` are networks that count as public, too.
+    A host is resolved once for each request, all its addresses must be public, and the connection goes to one
+    of them: a name that resolves to another address a moment later (DNS rebinding) gains nothing. Redirects
+    are followed the same way. `allowed` are networks that count as public, too.
     """
 
     def __init__(
@@ -74,19 +78,25 @@ class UrlFetcher:
         await self._stack.aclose()
 
     async def fetch(self, url: str) -> bytes:
-        """Download a file.
+        """Download a file, as `fetch_to()` does."""
+        pieces: list[bytes] = []
+        await self.fetch_to(url, pieces.append)
+        return b"".join(pieces)
+
+    async def fetch_to(self, url: str, receive: Callable[[bytes], object]) -> None:
+        """Download a file, and let `receive` have it in small pieces.
 
         Raises:
-            InvalidUrl: it is no http or https URL.
+            InvalidUrl: it is not an http or https URL.
             AddressRefused: it, or a redirect, leads to an address that is not public.
             FetchTooLarge: the file is larger than `max_bytes`, whatever its headers say.
-            FetchTimedOut: it took longer than `seconds`, from the name's resolution to the last byte.
-            FetchFailed: the name, the connection or the server failed; the text says which.
+            FetchTimedOut: it took longer than `seconds`, from the resolution of the name to the last byte.
+            FetchFailed: the resolution, the connection or the server failed; the text says which.
         """
         parsed = check_url(url)
         try:
             async with asyncio.timeout(self._seconds), self._client() as client:
-                return await self._download(client, client.build_request("GET", parsed))
+                await self._download(client, client.build_request("GET", parsed), receive)
         except (TimeoutError, httpx.TimeoutException) as error:
             raise FetchTimedOut from error
         except (httpx.InvalidURL, InvalidUrl) as error:
@@ -102,34 +112,34 @@ class UrlFetcher:
             transport=_Shared(self._transport), headers=_HEADERS, timeout=timeout, trust_env=False
         )
 
-    async def _download(self, client: httpx.AsyncClient, request: httpx.Request) -> bytes:
+    async def _download(
+        self, client: httpx.AsyncClient, request: httpx.Request, receive: Callable[[bytes], object]
+    ) -> None:
         for _ in range(1 + MAX_REDIRECTS):
             # httpx's own redirects read the body of each answer, however long.
             response = await client.send(request, stream=True, follow_redirects=False)
             try:
                 if response.next_request is None:
-                    return await self._content(response)
+                    return await self._content(response, receive)
                 request = response.next_request
                 check_url(str(request.url))
             finally:
                 await response.aclose()
         raise FetchFailed("too many redirects")
 
-    async def _content(self, response: httpx.Response) -> bytes:
+    async def _content(self, response: httpx.Response, receive: Callable[[bytes], object]) -> None:
         if not response.is_success:
             raise FetchFailed(f"HTTP {response.status_code}")
         length = response.headers.get("content-length", "")
         if length.isdecimal() and int(length) > self._max_bytes:
             raise FetchTooLarge(self._max_bytes)
-        pieces: list[bytes] = []
         size = 0
         async with aclosing(_unpacked(response)) as unpacked:
             async for piece in unpacked:
                 size += len(piece)
                 if size > self._max_bytes:
                     raise FetchTooLarge(self._max_bytes)
-                pieces.append(piece)
-        return b"".join(pieces)
+                receive(piece)
 
 
 class _Shared(httpx.AsyncBaseTransport):
@@ -144,7 +154,7 @@ class _Shared(httpx.AsyncBaseTransport):
 
 
 async def _unpacked(response: httpx.Response) -> AsyncGenerator[bytes, None]:
-    """Yield the content in small pieces; packed content, too, however much it unpacks to."""
+    """Yield the content in small pieces, decompressed if necessary, however much it expands to."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding in {"identity", ""}:
         async for piece in response.aiter_raw(_CHUNK):

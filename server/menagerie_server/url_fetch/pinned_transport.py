@@ -1,4 +1,4 @@
-"""Connects to public addresses only, and to the very ones that were checked."""
+"""Connects to public addresses only, and to exactly those that were checked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Resolver = Callable[[str, int], Awaitable[Iterable[str]]]
 
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
-"""Addresses of IPv4 hosts for networks that speak IPv6 alone (RFC 6052): the last four bytes count."""
+"""Addresses of IPv4 hosts for IPv6-only networks (RFC 6052): the last four bytes are the IPv4 address."""
 
 # What the C library takes for an IPv4 address in decimal, octal or hexadecimal, in one to four parts: a host
 # whose last label is a number (WHATWG URL, "ends in a number").
@@ -29,7 +29,7 @@ _ENDS_IN_NUMBER: Final = re.compile(r"(?:^|\.)(?:\d+|0[xX][0-9a-fA-F]*)\.?$")
 
 
 def is_public(address: Address) -> bool:
-    """Tell whether an address is anybody's: one that carries an IPv4 address is as public as that."""
+    """Return whether an address is public; one that embeds an IPv4 address is as public as that."""
     if isinstance(address, ipaddress.IPv6Address):
         if address in _NAT64:
             return is_public(ipaddress.IPv4Address(address.packed[-4:]))
@@ -42,13 +42,17 @@ def is_public(address: Address) -> bool:
 
 
 async def resolve(host: str, port: int) -> Iterable[str]:
-    """Ask the system for a host's addresses; raises `OSError` or `UnicodeError` where it has none."""
+    """Resolve a host's addresses with the system's resolver.
+
+    Raises:
+        OSError, UnicodeError: it has none.
+    """
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(sockaddr[0]) for *_, sockaddr in found]
 
 
 class PinnedTransport(httpx.AsyncBaseTransport):
-    """Connects to the addresses that it has checked, under the name that was asked for."""
+    """Connects to the addresses that it has checked, under the requested host name."""
 
     def __init__(self, allowed: Collection[Network], resolver: Resolver, context: ssl.SSLContext) -> None:
         self._allowed = allowed
@@ -59,7 +63,7 @@ class PinnedTransport(httpx.AsyncBaseTransport):
         self._transport = httpx.AsyncHTTPTransport(verify=context, limits=limits, trust_env=False)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Try the host's addresses in turn until one takes the connection."""
+        """Try the host's addresses in turn until one accepts the connection."""
         failure: httpx.HTTPError | None = None
         for address in await self._addresses(request.url):
             try:
@@ -90,7 +94,7 @@ class PinnedTransport(httpx.AsyncBaseTransport):
 
 
 def _pinned(request: httpx.Request, address: Address) -> httpx.Request:
-    """Point a request at an address; its Host header, and the name in the certificate, stay."""
+    """Replace a request's host by an address; its Host header, and the name in the certificate, stay."""
     name = request.url.raw_host.decode("ascii")
     return httpx.Request(
         request.method,
@@ -102,7 +106,11 @@ def _pinned(request: httpx.Request, address: Address) -> httpx.Request:
 
 
 def _literal(host: str) -> Address | None:
-    """Read a host that is an address; raises `AddressRefused` for one that only the C library reads so."""
+    """Parse a host that is an address.
+
+    Raises:
+        AddressRefused: only the C library takes it for one.
+    """
     try:
         return _address(host)
     except ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -52,6 +53,20 @@ class Case:
         return client.request(
             self.method, self.path, headers=self.headers, json=self.json, files=files or None
         )
+
+
+def data_lines(text: str) -> list[dict[str, Any]]:
+    """Return the JSON objects of `data: ` lines, between which there are empty ones."""
+    lines = text.removesuffix("\n\n").split("\n\n")
+    assert all(line.startswith("data: ") for line in lines)
+    return [json.loads(line.removeprefix("data: ")) for line in lines]
+
+
+def answered(response: httpx.Response) -> object:
+    """Return what a response says: JSON, or JSON in lines."""
+    if response.headers["content-type"].startswith("text/plain"):
+        return data_lines(response.text)
+    return response.json()
 
 
 def matches(pattern: Pattern, value: object) -> bool:

@@ -82,7 +82,7 @@ def _reef() -> tuple[FormPart, ...]:
 
 def _broken() -> tuple[FormPart, ...]:
     whole = images.jpeg()
-    return _upload("broken.jpg", whole[: len(whole) // 2])
+    return _upload("broken.jpg", whole[: len(whole) // 4])
 
 
 def _no_image() -> tuple[FormPart, ...]:

@@ -99,7 +99,7 @@ def _photo(name: str) -> bytes:
 def _broken() -> bytes:
     """An image that breaks off in the middle."""
     whole = images.jpeg()
-    return whole[: len(whole) // 2]
+    return whole[: len(whole) // 4]
 
 
 def _file(name: str, content: Callable[[], bytes], content_type: str = JPEG) -> Form:

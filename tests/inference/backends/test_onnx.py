@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -113,3 +114,21 @@ import menagerie_inference.engine.local, menagerie_inference.registry, menagerie
 assert not {"onnxruntime", "torch", "tensorflow"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_nothing_is_told_to_its_maker(manifest_path: Path, tmp_path: Path) -> None:
+    # It keeps what it is about to send, and an id of the machine, under the user's caches.
+    program = f"""
+import time
+from pathlib import Path
+from menagerie_inference.backends import load_backend
+from menagerie_inference.manifest import load_manifest
+load_backend(load_manifest(Path({str(manifest_path)!r})), threads=1)
+time.sleep(1)
+"""
+    home = tmp_path / "home"
+    home.mkdir()
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_"))}
+    environment = variables | {"HOME": str(home)}
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
+    assert list(home.rglob("*")) == []

@@ -42,6 +42,23 @@ def test_16_bit_rgb_is_scaled() -> None:
     assert (pixels == (rgb >> 8)).all()
 
 
+@pytest.mark.parametrize("bits", [8, 10, 12, 14])
+def test_the_bits_that_a_sensor_leaves_unused_do_not_make_the_image_dark(
+    bits: int, encode: Callable[..., bytes]
+) -> None:
+    pixels = decode(encode(Image.fromarray(RAMP >> (16 - bits)), "png"), SPEC).pixels
+    assert (_grey(pixels) == np.arange(256)).all()
+
+
+def test_16_bit_grey_with_a_value_for_missing_data_is_the_image_without_it(
+    encode: Callable[..., bytes],
+) -> None:
+    plain = encode(Image.fromarray(RAMP), "png")
+    chunk = b"tRNS" + (65535).to_bytes(2)
+    declared = plain[:33] + b"\0\0\0\2" + chunk + zlib.crc32(chunk).to_bytes(4) + plain[33:]
+    assert (decode(declared, SPEC).pixels == decode(plain, SPEC).pixels).all()
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.int32])
 def test_values_without_an_agreed_white_are_stretched(
     dtype: type[np.generic], encode: Callable[..., bytes]

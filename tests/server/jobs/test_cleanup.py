@@ -189,3 +189,23 @@ async def test_a_process_that_runs_jobs_removes_expired_ones_by_itself(
         return False
 
     await until(removed)
+
+
+async def test_what_an_api_cleans_up_is_cleaned_up_by_itself_though_another_fails(jobs: Jobs) -> None:
+    cleaned = 0
+
+    async def fail() -> None:
+        raise StoreUnavailable
+
+    async def clean() -> None:
+        nonlocal cleaned
+        cleaned += 1
+
+    jobs.clean_up_with(fail)
+    jobs.clean_up_with(clean)
+    jobs.work()
+
+    async def done() -> bool:
+        return cleaned > 0
+
+    await until(done)

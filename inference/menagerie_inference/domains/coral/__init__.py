@@ -1,4 +1,4 @@
-"""Coral bleaching: which tiles of a photograph of a reef are bleached, and the photograph tinted by that."""
+"""Coral bleaching: which tiles of a reef photograph are bleached, and the photograph tinted accordingly."""
 
 from menagerie_inference.domains.coral.classifier import BATCHES_IN_FLIGHT, SECONDARY_ROLE, CoralClassifier
 from menagerie_inference.domains.coral.photo import MAX_PIXELS

@@ -1,13 +1,14 @@
-"""Finds the bleached tiles of a photograph."""
+"""Classifies a photograph tile by tile."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
-from menagerie_inference.concurrency import map_ordered
+from menagerie_inference.concurrency import in_order
 from menagerie_inference.domains.coral.interpreter import TileInterpreter
 from menagerie_inference.domains.coral.overlay import write_overlay
 from menagerie_inference.domains.coral.photo import MAX_PIXELS, open_photo
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
+    from menagerie_inference.domains.coral.photo import Photo
     from menagerie_inference.domains.coral.result import TilePrediction
     from menagerie_inference.domains.coral.tiling import Tile
     from menagerie_inference.engine import Model
@@ -32,21 +34,21 @@ SECONDARY_ROLE: Final = "coral_secondary"
 """The role of the second model, for a profile that has one."""
 
 BATCH_TILES: Final = 4
-"""Of more, others' tiles would wait longer for their turn; fewer keep the event loop busier."""
+"""With larger batches other callers' tiles wait longer; with smaller ones the event loop has more to do."""
 
 BATCHES_IN_FLIGHT: Final = 2
-"""So many batches of a photograph are under way at once, so that the model never waits for the next tiles."""
+"""As many batches of a photograph are in flight at once, so that the model never waits for tiles."""
 
 
 class CoralClassifier:
-    """Judges photographs tile by tile, with a model, or with two, that others may use, too.
+    """Classifies photographs tile by tile, with one or two shared models.
 
-    All that blocks runs in `threads`, and so does a model that does not run the images of several callers
-    together. At most `under_way` batches of `batch_tiles` tiles of a photograph are judged at once, and the
-    next ones follow when these are back: others get their turn between. The queue of a model that has one
-    must be able to hold `batch_tiles`.
+    Everything that blocks runs in `threads`, and so does a model that does not batch. At most `max_in_flight`
+    batches of `batch_tiles` tiles of a photograph are in flight, so that other callers' tiles get in between.
+    The queue of a model that batches must hold at least `batch_tiles`.
 
-    Raises `ManifestError` as `TileInterpreter` does.
+    Raises:
+        ManifestError: as `TileInterpreter`.
     """
 
     def __init__(
@@ -57,91 +59,77 @@ class CoralClassifier:
         second: Model | None = None,
         max_pixels: int = MAX_PIXELS,
         batch_tiles: int = BATCH_TILES,
-        under_way: int = BATCHES_IN_FLIGHT,
+        max_in_flight: int = BATCHES_IN_FLIGHT,
     ) -> None:
         self._models = [model] if second is None else [model, second]
         self._batches = any(one.batches for one in self._models)
         self._threads = threads
         self._max_pixels = max_pixels
         self._batch_tiles = batch_tiles
-        self._under_way = under_way
-        self._judge = TileInterpreter(*(one.manifest for one in self._models))
+        self._max_in_flight = max_in_flight
+        self._interpreter = TileInterpreter(*(one.manifest for one in self._models))
 
-    async def open(self, data: bytes) -> Image.Image:
+    async def open(self, data: bytes) -> Photo:
         """Decode a photograph for the other methods, as `open_photo()` does."""
         return await self._in_thread(partial(open_photo, data, max_pixels=self._max_pixels))
 
     async def classify(
         self, photo: Image.Image, *, start: int = 0
     ) -> AsyncGenerator[list[tuple[int, ChunkResult]], None]:
-        """Judge the tiles behind the first `start`; gives positions and results in order, a batch at a time.
+        """Classify the tiles after the first `start`; yield positions and results in order, in batches.
 
-        Where the model is busy, it is waited for. Leaving early needs `aclosing()`. That, or a cancellation,
-        stops the work, but for the batches that threads have begun.
+        A full queue of a model is waited for. Leave early through `aclosing()` only: that, or a cancellation,
+        stops the work, except for batches that threads have begun.
 
-        Raises what `Model.infer()` does, except `Overloaded`.
+        Raises:
+            ValueError, DeadlineExceeded, ModelUnavailable, ModelFailed: as `Model.infer()`.
         """
-        grid = Grid(photo.width, photo.height)
+        grid = Grid(*photo.size)
         first_positions = range(start, len(grid), self._batch_tiles)
         batches = (range(first, min(first + self._batch_tiles, len(grid))) for first in first_positions)
-        start_judging = partial(self._start_judging, photo, grid)
-        async with aclosing(map_ordered(start_judging, batches, limit=self._under_way)) as judged:
+        classify_batch = partial(self._classify_batch, photo, grid)
+        async with aclosing(in_order(batches, classify_batch, limit=self._max_in_flight)) as judged:
             async for results in judged:
                 yield results
 
     async def draw(self, photo: Image.Image, chunks: Iterable[ChunkResult], file: BinaryIO) -> None:
         """Tint a photograph in place and write it, as `write_overlay()` does.
 
-        Once begun it goes on though its caller leaves, until `file` is closed.
+        Cancelling does not stop it once it has begun; closing `file` does.
         """
         await self._in_thread(partial(write_overlay, photo, chunks, file))
 
-    def summarise(self, chunks: Iterable[ChunkResult]) -> Summary:
+    def summarise(self, chunks: Iterable[ChunkResult], *, missing_fraction: float = 0.0) -> Summary:
         """Count all of a photograph's chunks."""
         manifests = [model.manifest for model in self._models]
-        return Summary.of(chunks, *(f"{manifest.name}-{manifest.version}" for manifest in manifests))
+        names = (f"{manifest.name}-{manifest.version}" for manifest in manifests)
+        return replace(Summary.of(chunks, *names), missing_fraction=missing_fraction or None)
 
-    def _start_judging(
+    async def _classify_batch(
         self, photo: Image.Image, grid: Grid, positions: range
-    ) -> asyncio.Future[list[tuple[int, ChunkResult]]]:
+    ) -> list[tuple[int, ChunkResult]]:
+        tiles = [grid[position] for position in positions]
         if self._batches:
-            return asyncio.create_task(self._judge_together(photo, grid, positions))
-        return self._in_thread(partial(self._judge_one_by_one, photo, grid, positions))
+            predictions = await run_patiently(self._infer(photo, tiles), self._threads)
+        else:
+            predictions = await self._in_thread(partial(self._classify_one_by_one, photo, tiles))
+        chunks = map(_chunk, tiles, predictions)
+        return list(zip(positions, chunks, strict=True))
 
-    async def _judge_together(
-        self, photo: Image.Image, grid: Grid, positions: range
-    ) -> list[tuple[int, ChunkResult]]:
-        judgements = await run_patiently(
-            self._infer(photo, [grid[position] for position in positions]), self._threads
-        )
-        return _results(grid, positions, judgements)
-
-    def _judge_one_by_one(
-        self, photo: Image.Image, grid: Grid, positions: range
-    ) -> list[tuple[int, ChunkResult]]:
-        """Judge tile after tile in this thread: what it leaves in the cache serves the next."""
-        judgements = [run_in_thread(self._infer(photo, [grid[position]]))[0] for position in positions]
-        return _results(grid, positions, judgements)
+    def _classify_one_by_one(self, photo: Image.Image, tiles: Sequence[Tile]) -> list[TilePrediction]:
+        """Classify tile after tile in this thread: what one leaves in the cache serves the next."""
+        return [run_in_thread(self._infer(photo, [tile]))[0] for tile in tiles]
 
     def _infer(self, photo: Image.Image, tiles: Sequence[Tile]) -> Inference[list[TilePrediction]]:
         specs = [model.manifest.input for model in self._models]
         images = {spec: prepare(photo, tiles, spec) for spec in dict.fromkeys(specs)}
         runs = [ModelRun(model, images[spec]) for model, spec in zip(self._models, specs, strict=True)]
         results = yield runs
-        return list(self._judge.judge(*(result.outputs for result in results)))
+        return list(self._interpreter.interpret(*(result.outputs for result in results)))
 
     def _in_thread(self, work: Callable[[], Result]) -> asyncio.Future[Result]:
         return asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
-def _results(
-    grid: Grid, positions: range, judgements: Iterable[TilePrediction]
-) -> list[tuple[int, ChunkResult]]:
-    return [
-        (position, _chunk(grid[position], judgement))
-        for position, judgement in zip(positions, judgements, strict=True)
-    ]
-
-
-def _chunk(tile: Tile, judgement: TilePrediction) -> ChunkResult:
-    return ChunkResult(tile.x, tile.y, tile.width, tile.height, *judgement)
+def _chunk(tile: Tile, prediction: TilePrediction) -> ChunkResult:
+    return ChunkResult(tile.x, tile.y, tile.width, tile.height, *prediction)

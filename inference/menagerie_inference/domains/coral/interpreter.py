@@ -1,4 +1,4 @@
-"""Which label a tile gets."""
+"""From a model's outputs to the label of a tile."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ _REEF: Final = "reef"
 
 
 class TileInterpreter:
-    """Reads the outputs of a model by its manifest, or of two; a pure function of these.
+    """Turns the outputs of one or two models into labels, as their manifests say; a pure function.
 
-    From the calibration's "threshold" on (.5), the probability of `BleachedProbability` makes a tile
-    `BLEACHED`. An output "reef" (batch,), where a model has one, is the logit of whether the tile shows a
-    reef at all: where its probability is below the calibration's "reef_threshold" (.5), the tile is
-    `HEALTHY`, whatever the probability that it is bleached, which is left as the model said it. The API has
-    no label for it, and open water, sand or a boat must not be counted as bleached coral.
+    A tile is `BLEACHED` if its `BleachedProbability` is at least the calibration's "threshold" (.5). A model
+    may have an output "reef" (batch,), the logit of whether the tile shows a reef at all: if its probability
+    is below the calibration's "reef_threshold" (.5), the tile is `HEALTHY`, and its probability of being
+    bleached is unchanged. The API has no label for it, and open water, sand or a boat must not be counted as
+    bleached coral.
 
-    A second model may give its probability to what the first does not call bleached, as `secondary_model`
-    says; all else that it gives is not looked at.
+    Of a second model only the probability is used, and only for tiles that the first does not call bleached;
+    see `secondary_model`.
 
-    Raises `ManifestError` if a model has other outputs.
+    Raises:
+        ManifestError: a model has other outputs.
     """
 
     def __init__(self, manifest: Manifest, second: Manifest | None = None) -> None:
@@ -42,10 +43,11 @@ class TileInterpreter:
         self._threshold = manifest.calibration.get("threshold", 0.5)
         self._reef_threshold = manifest.calibration.get("reef_threshold", 0.5)
 
-    def judge(self, outputs: Outputs, second: Outputs | None = None) -> Iterator[TilePrediction]:
-        """Give the judgement of each tile of a batch; `second` are the second model's outputs.
+    def interpret(self, outputs: Outputs, second: Outputs | None = None) -> Iterator[TilePrediction]:
+        """Give the prediction for each tile of a batch; `second` are the second model's outputs.
 
-        Raises `ModelFailed` for outputs that say nothing.
+        Raises:
+            ModelFailed: an output is not a probability.
         """
         primary = self._probability.read(outputs).tolist()
         reef = self._shows_reef(outputs, len(primary))

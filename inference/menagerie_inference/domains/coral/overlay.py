@@ -1,4 +1,4 @@
-"""Tints the tiles of a photograph by what they show, and writes it as a PNG."""
+"""Tints the tiles of a photograph by their labels, and writes it as a PNG."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _COMPRESSION: Final = {"compress_level": 1, "compress_type": zlib.Z_RLE}
 def write_overlay(photo: Image.Image, chunks: Iterable[ChunkResult], file: BinaryIO) -> None:
     """Tint an RGB photograph's chunks in place by their labels, and write it to `file` as a PNG of its size.
 
-    The file is written in small pieces, and need not be able to seek. The same photograph and chunks give the
-    same bytes. Blocks; Pillow releases the GIL while it works. Raises what `file` does.
+    The file is written in small pieces, and need not be seekable. The same photograph and chunks give the
+    same bytes. Blocks; Pillow releases the GIL while it works. What `file` raises passes.
     """
     for chunk in chunks:
         tint(photo, chunk)
@@ -39,10 +39,10 @@ def write_overlay(photo: Image.Image, chunks: Iterable[ChunkResult], file: Binar
 
 
 def tint(photo: Image.Image, chunk: ChunkResult) -> None:
-    """Lay the colour of a chunk over its pixels in an RGB photograph, and over no others, in place.
+    """Blend a colour into a chunk's pixels of an RGB photograph, in place.
 
-    It is thin, but for an outline of two pixels inside the chunk's edges; a chunk of no more than four pixels
-    a side is all outline.
+    The blend is light, but for an outline of two pixels inside the chunk's edges; a chunk of no more than
+    four pixels a side is all outline.
     """
     box = (chunk.x, chunk.y, chunk.x + chunk.width, chunk.y + chunk.height)
     photo.paste(_COLOURS[chunk.predicted_label], box, _alpha(chunk.width, chunk.height))

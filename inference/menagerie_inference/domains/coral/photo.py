@@ -1,7 +1,8 @@
-"""Opens a photograph as a whole, at its full size, to be divided into tiles."""
+"""Opens a photograph at its full size, to be divided into tiles."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from menagerie_inference.errors import ImageTooLarge
@@ -22,25 +23,37 @@ square has, and decoding and encoding hold several whole rows.
 """
 
 
-def open_photo(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Decode a photograph to upright RGB in its full size, and nothing else: no metadata is left on it.
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """A photograph, as much of it as its file holds: upright RGB at its full size, without metadata."""
 
-    Of an animation it takes the first frame. Blocks; Pillow releases the GIL while it works. One copy of the
-    pixels is left; meanwhile there are two of a photograph that is turned, three of a transparent one, and
-    nine of a 32-bit grey one.
+    image: Image.Image
+    missing_fraction: float
+    """The share of the photograph that its truncated file lacks, from 0 to .5; `image` is the rest."""
+
+
+def open_photo(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Photo:
+    """Decode a photograph.
+
+    Of an animation it takes the first frame, of a truncated file what it holds. Blocks; Pillow releases the
+    GIL while it works. It returns one copy of the pixels; meanwhile there are two of a photograph that is
+    rotated, three of a transparent one, and nine of a 32-bit grey one.
 
     Raises:
         ImageUnreadable: no decoder recognises the bytes.
-        ImageDamaged: they start as an image, and break off or do not decode.
-        ImageTooLarge: the header tells of more than `max_pixels` pixels, or of a side over `MAX_SIDE`; no
-            pixel was decoded.
+        ImageDamaged: they start as an image, and do not decode, or are truncated before half of the rows.
+        ImageTooLarge: the header declares more than `max_pixels` pixels, or a side over `MAX_SIDE`; no pixel
+            was decoded.
     """
     with open_image(data, max_pixels=max_pixels) as image:
         _check_sides(image)
-        rgb, orientation = load(image, max(image.size))
-    rgb = upright(rgb, orientation)
+        loaded = load(image, data, max(image.size))
+    rgb, height = loaded.rgb, loaded.rgb.height
+    if loaded.missing_rows:
+        rgb = rgb.crop((0, 0, rgb.width, height - loaded.missing_rows))
+    rgb = upright(rgb, loaded.orientation)
     rgb.info.clear()  # Pillow would write the colour profile of a CMYK photograph into its RGB overlay
-    return rgb
+    return Photo(rgb, loaded.missing_rows / height)
 
 
 def _check_sides(image: Image.Image) -> None:

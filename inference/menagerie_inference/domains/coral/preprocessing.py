@@ -1,4 +1,4 @@
-"""Cuts tiles out of a photograph, and brings them to the size that a model wants."""
+"""Crops tiles out of a photograph, and resizes them to a model's input."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def prepare(photo: Image.Image, tiles: Sequence[Tile], spec: InputSpec) -> NDArray[np.uint8]:
     """Return tiles of an RGB photograph as a model's input, uint8 (tiles, height, width, 3).
 
-    Each is treated as a photograph of its own: nothing outside it shows. Blocks.
+    Each is resized like a photograph of its own: no pixel outside it has an effect. Blocks.
     """
     images = np.empty((len(tiles), spec.height, spec.width, 3), np.uint8)
     for image, tile in zip(images, tiles, strict=True):

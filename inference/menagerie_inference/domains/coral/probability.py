@@ -1,4 +1,4 @@
-"""How probable it is that a tile is bleached: the only place that knows which outputs say it."""
+"""The probability that a tile is bleached, from whichever outputs a model has for it."""
 
 from __future__ import annotations
 
@@ -19,23 +19,24 @@ _PROBABILITY: Final = "probability"
 _PROBABILITIES: Final = "probabilities"
 
 _LABELS: Final = frozenset({"bleached coral", "bleached", "coral_bl"})
-"""What models call it, in small letters."""
+"""The names that models have for it, in lower case."""
 
 _ROUNDING: Final = 1e-3
-"""How far from 0..1 a half-precision or quantised probability may lie."""
+"""How far outside 0..1 a half-precision or quantised probability may lie."""
 
 
 class BleachedProbability:
-    """Reads from a model's outputs how probable it is that each tile is bleached, as its manifest tells it.
+    """Reads each tile's probability of being bleached from a model's outputs, as its manifest says.
 
-    The model gives one of these:
+    The model has one of these outputs:
 
-    - "bleached" (batch,): a logit, which the calibration's "temperature" divides (1 where it says none);
+    - "bleached" (batch,): a logit, which is divided by the calibration's "temperature" (1 by default);
     - "probability" (batch,) or (batch, 1): the probability itself, such as a sigmoid's;
     - "probabilities" (batch, n): one for each line of the manifest's labels, such as a softmax's. Exactly one
-      of the labels is "Bleached Coral", "Bleached" or "CORAL_BL", in whichever case.
+      of the labels is "Bleached Coral", "Bleached" or "CORAL_BL", in any case.
 
-    Raises `ManifestError` if it gives none of them, or more than one.
+    Raises:
+        ManifestError: the model has none of them, or more than one.
     """
 
     def __init__(self, manifest: Manifest) -> None:
@@ -53,7 +54,11 @@ class BleachedProbability:
         self._temperature = manifest.calibration.get("temperature", 1.0)
 
     def read(self, outputs: Outputs) -> NDArray[np.float64]:
-        """Give the probability of each tile of a batch; raises `ModelFailed` for what is none."""
+        """Return the probability of each tile of a batch.
+
+        Raises:
+            ModelFailed: a value is not a probability.
+        """
         values = outputs[self._output].astype(np.float64)
         if self._output == _LOGIT:
             return logistic(values / self._temperature)
@@ -61,7 +66,7 @@ class BleachedProbability:
 
 
 def logistic(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Give the probabilities of logits."""
+    """Return the probabilities of logits."""
     # 1 / (1 + exp(-x)), which would overflow
     return np.asarray(0.5 + 0.5 * np.tanh(0.5 * logits.astype(np.float64)))
 
@@ -83,7 +88,7 @@ def _column(manifest: Manifest) -> int:
 
 
 def _checked(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Refuse logits that a manifest calls probabilities, and what is not a number."""
+    """Refuse values outside 0..1, such as logits by mistake, and NaN."""
     if not ((probabilities >= -_ROUNDING) & (probabilities <= 1 + _ROUNDING)).all():
         raise ModelFailed("a coral model gave a probability that is not between 0 and 1")
     return probabilities.clip(0.0, 1.0)

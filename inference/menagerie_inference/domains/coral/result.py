@@ -1,4 +1,4 @@
-"""What the coral domain answers about a photograph."""
+"""The result of the coral domain for a photograph."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 BLEACHED: Final = "Bleached Coral"
 HEALTHY: Final = "Healthy Coral"
 UNSURE: Final = "Unsure"
-"""The labels of the API; there are no others. The last one takes two models that do not agree."""
+"""The labels of the API. The last is given only by two models that disagree."""
 
 
 class TilePrediction(NamedTuple):
-    """The probability that a tile is bleached, from 0 to 1, and the label that follows.
+    """The probability that a tile is bleached, from 0 to 1, and its label.
 
-    The others are `None` unless there are two models.
+    The other fields are `None` unless there are two models.
     """
 
     probability: float
@@ -31,7 +31,7 @@ class TilePrediction(NamedTuple):
 
 @dataclass(frozen=True)
 class ChunkResult:
-    """A tile of a photograph, in the photograph's px, and what it shows."""
+    """A tile of a photograph, in the photograph's px, and its prediction."""
 
     x: int
     y: int
@@ -39,34 +39,34 @@ class ChunkResult:
     height: int
 
     probability: float
-    """That it is bleached, from 0 to 1."""
+    """The probability that it is bleached, from 0 to 1."""
 
     predicted_label: str
-    """`BLEACHED`, `HEALTHY` or `UNSURE`; `TileInterpreter` says when it is which."""
+    """`BLEACHED`, `HEALTHY` or `UNSURE`, as `TileInterpreter` says."""
 
     primary_probability: float | None = None
-    """That it is bleached, by the first of two models; `None` where there is one, as are all that follow."""
+    """The first model's probability; this and the fields below are `None` unless there are two models."""
 
     secondary_probability: float | None = None
-    """That it is bleached, by the second."""
+    """The second model's probability."""
 
     secondary_bonus: float | None = None
     """How much the second added to the first's probability."""
 
     decision_reason: str | None = None
-    """Why it has its label, in a word of `secondary_model`."""
+    """The reason for its label, one of `secondary_model`'s constants."""
 
     @property
     def bleached(self) -> bool:
-        """Whether the label says so."""
+        """Whether its label is `BLEACHED`."""
         return self.predicted_label == BLEACHED
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A photograph's tiles in numbers, and the name of the weights that really ran.
+    """The counts of a photograph's tiles by label, and the name of the weights that ran.
 
-    The others are `None` unless there are two models.
+    `unsure_chunks` and the two names are `None` unless there are two models.
     """
 
     bleached_chunks: int
@@ -77,9 +77,12 @@ class Summary:
     primary_model: str | None = None
     secondary_model: str | None = None
 
+    missing_fraction: float | None = None
+    """The share of the photograph that its truncated file lacks; `None` for a whole file."""
+
     @classmethod
     def of(cls, chunks: Iterable[ChunkResult], model: str, second: str | None = None) -> Self:
-        """Count the chunks, each of which is looked at once, for a model or for two."""
+        """Count the chunks, in one pass."""
         labels = Counter(chunk.predicted_label for chunk in chunks)
         counts = (labels[BLEACHED], labels[HEALTHY], labels.total())
         if second is None:

@@ -1,4 +1,4 @@
-"""What a second model adds to the first's judgement: a later rule of the documented service."""
+"""How a second model changes the first one's predictions: a later rule of the documented service."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ PRIMARY_BLEACHED: Final = "primary_bleached"
 SECONDARY_UNSURE: Final = "secondary_unsure_primary_no"
 NEAR_THRESHOLD: Final = "bonus_near_threshold_primary_no"
 LOW_SUPPORT: Final = "primary_no_low_support"
-"""The service's words for why a tile has its label."""
+"""The documented service's reasons for a tile's label."""
 
 NO_REEF: Final = "no_reef"
-"""Ours, for a tile on which the first model sees no reef."""
+"""Our own reason, for a tile on which the first model finds no reef."""
 
 
 def predict_by_both(
     primary: float, secondary: float, *, threshold: float, shows_reef: bool
 ) -> TilePrediction:
-    """Judge a tile by the probabilities of two models.
+    """Predict a tile's label from the probabilities of two models.
 
     The first alone makes it `BLEACHED`, from the threshold on. To a lower probability a fifth of the second's
-    is added; then the tile is `UNSURE` where the second's lies from .4 to .6, or the sum at .4 or above.
+    is added; then the tile is `UNSURE` if the second's lies from .4 to .6, or if the sum is .4 or above.
     """
     if not shows_reef:
         return TilePrediction(primary, HEALTHY, primary, secondary, 0.0, NO_REEF)

@@ -1,4 +1,4 @@
-"""Divides a photograph into square tiles; what remains at its right and bottom edges keeps its size."""
+"""Divides a photograph into square tiles; those at its right and bottom edges may be smaller."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Tile(NamedTuple):
 class Grid:
     """The tiles of a photograph of `width` by `height` px, each at least 1.
 
-    They are numbered row by row from the top, each row from the left, and found without listing the others.
-    Together they are the photograph, and no two overlap.
+    They are numbered row by row from the top, each row from the left, and computed without listing the
+    others. They cover the photograph without overlap.
     """
 
     width: int

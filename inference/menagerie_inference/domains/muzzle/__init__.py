@@ -1,6 +1,7 @@
 """Cattle by their muzzles: whether a photograph shows one, its codes, and whether two animals are one."""
 
 from menagerie_inference.domains.muzzle.codes import LEAST_SLOTS, SLOTS, Codes
+from menagerie_inference.domains.muzzle.embedders import ROLES, MuzzleEmbedders, check_manifest
 from menagerie_inference.domains.muzzle.photographs import check_domain, encode
 from menagerie_inference.domains.muzzle.result import (
     INVALID_INPUT,
@@ -25,6 +26,7 @@ __all__ = [
     "LEAST_SLOTS",
     "MATCH",
     "NO_MATCH",
+    "ROLES",
     "SLOTS",
     "VALID_MUZZLE",
     "Codes",
@@ -35,12 +37,14 @@ __all__ = [
     "EncodedImage",
     "Enrollment",
     "Identification",
+    "MuzzleEmbedders",
     "ReferenceVsProbe",
     "ReferencesRefused",
     "ReviewBand",
     "Thresholds",
     "Verification",
     "check_domain",
+    "check_manifest",
     "encode",
     "enroll",
     "identify",

@@ -135,6 +135,9 @@ class EncodedImage:
 class Enrollment:
     """What is kept of an animal."""
 
+    codes: NDArray[np.float64]
+    """(3, models * dimensions), each reference's of length 1."""
+
     template: NDArray[np.float64]
     """(models * dimensions,), of length 1."""
 

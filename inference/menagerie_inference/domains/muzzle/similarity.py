@@ -44,11 +44,13 @@ def euclidean(first: Codes, second: Codes) -> Codes:
 
 
 def template(references: Codes) -> Codes:
-    """Give what stands for an animal: the mean (dimensions,) of its unit codes (n, dimensions), of length 1.
+    """Give what stands for an animal: the mean (..., dimensions) of its unit codes (..., n, dimensions).
+
+    It is of length 1, too.
 
     Document: "averaged embedding of all 3 reference photos (reference template)".
     """
-    return unit(references.mean(axis=0))
+    return unit(references.mean(axis=-2))
 
 
 def mutual_similarity(references: Codes) -> float:

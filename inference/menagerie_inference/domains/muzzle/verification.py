@@ -82,7 +82,8 @@ def enroll(outputs: Outputs, thresholds: Thresholds) -> Enrollment:
     mutual = criteria.mutual_similarity(similarity.mutual_similarity(codes.ensemble), thresholds.mutual_min)
     if refusal := objections({mutual.metric: mutual}, checks):
         raise ReferencesRefused(f"The animal was not enrolled. {refusal}")
-    return Enrollment(similarity.template(codes.ensemble), mutual.value, suspicion(mutual.value))
+    template = similarity.template(codes.ensemble)
+    return Enrollment(codes.ensemble, template, mutual.value, suspicion(mutual.value))
 
 
 def identify(outputs: Outputs, templates: NDArray[np.float64], thresholds: Thresholds) -> Identification:

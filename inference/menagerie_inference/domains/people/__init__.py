@@ -1,4 +1,4 @@
-"""People: whether a photo shows any, and where; by their faces and by their figures."""
+"""People: whether and where a photo shows any, by their faces and by their figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds the people on photos with several detectors, each of which sees what the others miss."""
+"""Finds people with several detectors, each of which finds some that the others miss."""
 
 from __future__ import annotations
 
@@ -21,19 +21,23 @@ FACES: Final = "faces"
 
 
 class PeopleFinder:
-    """Looks for figures, and for the faces of those whose figure was not found.
+    """Detects figures, and the faces of those whose figure was not found.
 
-    A face inside a figure's box is that figure's, and is not told again.
+    A face inside a figure's box belongs to that figure, and is not reported again.
     """
 
     def __init__(self, *, figures: Model, faces: Model) -> None:
-        """Raise `ManifestError` as `DetectorInterpreter` does."""
+        """Take the detectors' models.
+
+        Raises:
+            ManifestError: as `DetectorInterpreter`.
+        """
         self.models = (figures, faces)
         self._interpreters = tuple(DetectorInterpreter(model.manifest) for model in self.models)
 
     @property
     def inputs(self) -> tuple[InputSpec, ...]:
-        """What each detector wants to be shown, in the order in which `runs()` takes it."""
+        """The detectors' input specs, in the order in which `runs()` takes the photo."""
         return tuple(model.manifest.input for model in self.models)
 
     @property
@@ -47,7 +51,11 @@ class PeopleFinder:
         return [ModelRun(model, photo.pixels[None]) for model, photo in pairs]
 
     def interpret(self, results: Sequence[RunResult], photos: Sequence[DecodedImage]) -> tuple[Sighting, ...]:
-        """Return the people on the photo, surest first; raises what a detector failed with."""
+        """Return the people on the photo, the most confident first.
+
+        Raises:
+            Exception: a detector's own, if it failed.
+        """
         outputs = [result.outputs for result in results]
         figures, faces = (
             interpreter.interpret(output["scores"][0], output["boxes"][0], photo)

@@ -19,22 +19,24 @@ if TYPE_CHECKING:
     from menagerie_inference.manifest import Manifest
 
 SURE: Final = 0.7
-"""What a score at a detector's threshold counts as: where SpeciesNet's rules begin to believe in a human."""
+"""The confidence of a score at a detector's threshold: the least that SpeciesNet's rules take for a human."""
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """Somebody who was found: how sure that is, from 0.7 to 1, and the box of the figure or of the face."""
+    """A detected person: the confidence, from 0.7 to 1, and the box of the figure or of the face."""
 
     conf: float
     bbox: Box
 
 
 class DetectorInterpreter:
-    """Knows what the outputs of a detector mean: (anchors,) scores in 0..1, and a box for each.
+    """Interprets the outputs of a detector: (anchors,) scores in 0..1, and a box for each.
 
-    The manifest's calibration has the `threshold`: from that score on, somebody is there. Raises
-    `ManifestError` if it has none.
+    The manifest's calibration has the `threshold` from which on a score counts as a person.
+
+    Raises:
+        ManifestError: it has none.
     """
 
     def __init__(self, manifest: Manifest) -> None:
@@ -46,10 +48,10 @@ class DetectorInterpreter:
     def interpret(
         self, scores: NDArray[np.float32], boxes: NDArray[np.float32], photo: DecodedImage
     ) -> tuple[Sighting, ...]:
-        """Find the people on a photo, surest first.
+        """Return the people on a photo, the most confident first.
 
-        `boxes` is (anchors, 4): x_min, y_min, x_max, y_max as fractions of the pixels that the model was
-        shown. What a resizing to those pixels added around the photo is taken off again.
+        `boxes` is (anchors, 4): x_min, y_min, x_max, y_max as fractions of the model's input. Padding that
+        resizing added around the photo is removed again.
         """
         (sure,) = (scores >= self._threshold).nonzero()
         if not sure.size:

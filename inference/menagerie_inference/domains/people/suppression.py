@@ -1,4 +1,4 @@
-"""Keeps one box of the many that a detector gives for each thing."""
+"""Non-maximum suppression: keeps one of the overlapping boxes that a detector gives for each object."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_OVERLAP: Final = 0.3
-"""Boxes that overlap more are of one thing: MediaPipe's min_suppression_threshold for faces."""
+"""Boxes that overlap more are of one object: MediaPipe's min_suppression_threshold for faces."""
 
 
 def suppress(scores: NDArray[np.float32], boxes: NDArray[np.float32]) -> list[int]:
-    """Return the indices of the boxes that no better one overlaps, best first.
+    """Return the indices of the boxes that overlap no better one, best first.
 
     `scores` is (n,), `boxes` (n, 4) as x_min, y_min, x_max, y_max; the overlap is intersection over union.
     """

@@ -1,4 +1,4 @@
-"""Where in a photo the subject is, from a map of where the model sees it."""
+"""A bounding box of the subject, from a class activation map."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 THRESHOLD: Final = 0.1
-"""The part of the map's maximum from which on a place belongs to the subject.
+"""The fraction of the map's maximum from which on a cell belongs to the subject.
 
 A map is strongest on the parts that tell the class: a higher threshold leaves out the rest of the animal.
 Fitted on animals pasted on scenes, by the mean overlap with where they were pasted.
 """
 
 _FINER: Final = 8
-"""How many times finer the box is placed than the map's cells are."""
+"""The box's resolution, as a multiple of the map's."""
 
 
 def locate(activation: NDArray[np.float32]) -> Box:
-    """Find the box around the largest connected area of a map (rows, columns) that is active.
+    """Return the box around the largest connected active area of a map (rows, columns).
 
     The map covers the photo, edge to edge. One without any activity gives the whole photo.
     """
@@ -44,14 +44,14 @@ def locate(activation: NDArray[np.float32]) -> Box:
 
 
 def _bits(active: NDArray[np.bool_]) -> int:
-    """Write a mask as an integer of one bit a cell, row after row, an empty cell after each row."""
+    """Encode a mask as an integer, one bit a cell, row after row, with an empty cell after each row."""
     apart = np.zeros((active.shape[0], active.shape[1] + 1), np.bool_)
     apart[:, :-1] = active
     return int.from_bytes(np.packbits(apart, bitorder="little").tobytes(), "little")
 
 
 def _components(active: int, stride: int) -> Iterator[int]:
-    """Give the sets of active cells that share sides, directly or through others; a row has `stride` bits."""
+    """Return the connected components (4-neighbours) of active cells; a row has `stride` bits."""
     while active:
         component, reached = 0, active & -active
         while reached != component:
@@ -71,12 +71,12 @@ def _mask(cells: int, rows: int, columns: int) -> NDArray[np.bool_]:
 
 @lru_cache
 def _interpolation(cells: int) -> NDArray[np.float64]:
-    """Make the matrix (finer cells, cells) that interpolates linearly between the centres of cells."""
+    """Return the matrix (finer cells, cells) that interpolates linearly between the centres of cells."""
     centres = (np.arange(cells * _FINER) + 0.5) / _FINER - 0.5
     return np.array([np.interp(centres, np.arange(cells), unit) for unit in np.eye(cells)]).T
 
 
 def _extent(inside: NDArray[np.bool_]) -> tuple[float, float]:
-    """Find where the marked part of an axis starts, and how long it is, as fractions of the axis."""
+    """Return the start and the length of the marked part of an axis, as fractions of the axis."""
     places = np.flatnonzero(inside)
     return float(places[0] / len(inside)), float((places[-1] + 1 - places[0]) / len(inside))

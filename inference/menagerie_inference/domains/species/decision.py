@@ -1,4 +1,4 @@
-"""A decision about a photo, and what was seen of the photo to decide from."""
+"""A decision about a photo, and the evidence for it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from menagerie_inference.domains.species.taxonomy import Taxonomy
 
 Blocked = Callable[[str], bool]
-"""Tells of a label whether its animal cannot be where the camera stands."""
+"""Returns whether a label's animal cannot live where the camera stands."""
 
 
 def blocks_nothing(_label: str) -> bool:
-    """Block nothing: the place of the camera is not known, or the model has no geofence."""
+    """Block no label: the camera's place is not known, or the model has no geofence."""
     return False
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A label, how sure it is, and what decided."""
+    """A label, its confidence, and its source."""
 
     label: str
     score: float
@@ -30,13 +30,13 @@ class Decision:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the classifier and the detector say about a photo."""
+    """The classes and the detection that a decision is made from."""
 
     classes: Sequence[SpeciesClass]
-    """The classifier's best classes, best first; not empty."""
+    """The classifier's most probable classes, in descending order; not empty."""
 
     detection: Detection | None
-    """The surest detection."""
+    """The most confident detection."""
 
     taxonomy: Taxonomy
     blocked: Blocked = blocks_nothing
@@ -48,21 +48,21 @@ class Evidence:
 
     @property
     def conf(self) -> float:
-        """How sure the detection is; 0 if there is none."""
+        """The confidence of the detection; 0 if there is none."""
         return self.detection.conf if self.detection else 0.0
 
     def classified(self, *labels: str, above: float) -> bool:
-        """Tell whether the best class is one of the labels, and surer than `above`."""
+        """Return whether the best class is one of the labels, with more than `above`."""
         return self.classes[0].label_raw in labels and self.top_score > above
 
     def detected(self, label: str, *, above: float) -> bool:
-        """Tell whether the detection is of that kind ("animal", ...), and surer than `above`."""
+        """Return whether the detection is of that kind ("animal", ...), with more than `above`."""
         return self.detection is not None and self.detection.label == label and self.conf > above
 
     def classifier_says(self, label: str) -> Decision:
-        """Decide for a label as sure as the best class is."""
+        """Decide for a label, with the best class's probability."""
         return Decision(label, self.top_score, "classifier")
 
     def detector_says(self, label: str) -> Decision:
-        """Decide for a label as sure as the detection is."""
+        """Decide for a label, with the detection's confidence."""
         return Decision(label, self.conf, "detector")

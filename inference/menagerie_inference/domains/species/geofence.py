@@ -1,42 +1,34 @@
-"""Where animals can be: rules that keep an answer from naming one where it does not live."""
+"""The geofence: rules that keep an answer from naming an animal where it does not live."""
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from menagerie_inference.domains.species.labels import Taxon, taxon
+from menagerie_inference.errors import ManifestError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_COUNTRY_LETTERS: Final = 3
-_REGION_LETTERS: Final = 2
+    from menagerie_inference.manifest import Manifest
+
+_FILE: Final = re.compile(r"geofence.*\.json")
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a camera stands: an ISO 3166-1 alpha-3 country, and a region of it such as "CA", or "".
-
-    Raises `ValueError` for codes of another length.
-    """
+class Place(NamedTuple):
+    """Where a camera stands: an ISO 3166-1 alpha-3 country, and a region of it such as "CA", or ""."""
 
     country: str
     admin1_region: str = ""
 
-    def __post_init__(self) -> None:
-        """Check the lengths of the codes."""
-        if len(self.country) != _COUNTRY_LETTERS:
-            raise ValueError(f"a country has three letters, unlike {self.country!r}")
-        if self.admin1_region and len(self.admin1_region) != _REGION_LETTERS:
-            raise ValueError(f"a region has two letters, unlike {self.admin1_region!r}")
-
 
 @dataclass(frozen=True)
 class Rule:
-    """Where a taxon can be, by country and the regions that are meant; all of them if none is named."""
+    """Where a taxon can be, by country; the regions of a country, or all of it if none is named."""
 
     allow: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """If any country is named, the taxon is nowhere else."""
@@ -44,7 +36,7 @@ class Rule:
     block: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def blocks(self, place: Place) -> bool:
-        """Tell whether the taxon cannot be at a place. A region that is not known is not held against it."""
+        """Return whether the taxon cannot be at a place. An unknown region blocks nothing."""
         return self._not_allowed(place) or self._blocked(place)
 
     def _not_allowed(self, place: Place) -> bool:
@@ -73,9 +65,21 @@ class Geofence:
         return cls({taxon(f";{names};"): _rule(rule) for names, rule in rules.items()})
 
     def blocks(self, label: str, place: Place) -> bool:
-        """Tell whether a label's taxon cannot be at a place."""
+        """Return whether a label's taxon cannot be at a place."""
         rule = self._rules.get(taxon(label))
         return rule is not None and rule.blocks(place)
+
+
+def geofence_of(manifest: Manifest) -> Geofence:
+    """Read the geofence.json among a model's files, or geofence_release.20251208.json; blocks.
+
+    Without one every animal can be anywhere. Raises `ManifestError` if it does not read.
+    """
+    file = next((file for file in manifest.files if _FILE.fullmatch(file.path.name)), None)
+    try:
+        return Geofence({}) if file is None else Geofence.read(file.path)
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ManifestError(f"{manifest.identity}: the geofence does not read: {error}") from error
 
 
 def _rule(rule: Mapping[str, Mapping[str, list[str]]]) -> Rule:

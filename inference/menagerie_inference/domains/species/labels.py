@@ -10,7 +10,7 @@ ANIMAL: Final = "1f689929-883d-4dae-958c-3d57ab5b6c16;;;;;;animal"
 HUMAN: Final = "990ae9dd-7a59-4344-afcb-1b7b21368000;mammalia;primates;hominidae;homo;sapiens;human"
 VEHICLE: Final = "e2895ed5-780b-48f6-8a11-9e27cb594511;;;;;;vehicle"
 UNKNOWN: Final = "f2efdae9-efb8-48fb-8a91-eccf79ab4ffb" + ";no cv result" * 6
-"""The labels that SpeciesNet has for what is not a species (speciesnet 5.0.6, constants.py)."""
+"""SpeciesNet's labels for what is not a species (speciesnet 5.0.6, constants.py)."""
 
 
 class Rank(StrEnum):
@@ -24,7 +24,7 @@ class Rank(StrEnum):
 
 
 class Taxon(NamedTuple):
-    """The scientific names of a label, in lower case; "" where it does not go down so far."""
+    """The scientific names of a label, in lower case; "" below its own rank."""
 
     class_: str
     order: str
@@ -35,7 +35,7 @@ class Taxon(NamedTuple):
     def at(self, rank: Rank) -> Taxon | None:
         """Return the taxon of a rank that this one belongs to, or None if this one has no name there.
 
-        All belong to one kingdom, which is the taxon without any name.
+        All belong to one kingdom, the taxon without any name.
         """
         depth = _DEPTHS[rank]
         if depth and not self[depth - 1]:
@@ -47,7 +47,11 @@ _DEPTHS: Final = {Rank.KINGDOM: 0, Rank.CLASS: 1, Rank.ORDER: 2, Rank.FAMILY: 3,
 
 
 def taxon(label: str) -> Taxon:
-    """Read the scientific names of a label; raises `ValueError` if it has not seven segments."""
+    """Read the scientific names of a label.
+
+    Raises:
+        ValueError: it does not have seven segments.
+    """
     segments = label.split(";")
     if len(segments) != len(Taxon._fields) + 2:
         raise ValueError(f"a label has seven segments, unlike {label!r}")

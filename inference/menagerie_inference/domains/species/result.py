@@ -1,4 +1,4 @@
-"""What the species domain answers about a photo."""
+"""The result of the species domain for a photo."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SpeciesClass:
-    """A class of the classifier: its full label, the most specific name in that, and its probability."""
+    """A class of the classifier: its full label, the most specific name in it, and its probability."""
 
     label_raw: str
     display_name: str
@@ -20,7 +20,7 @@ class SpeciesClass:
 
 @dataclass(frozen=True)
 class Detection:
-    """A thing that was found, in MegaDetector's terms."""
+    """A detected object, in MegaDetector's terms."""
 
     category: str
     """"1" for an animal, "2" for a human, "3" for a vehicle."""
@@ -29,19 +29,19 @@ class Detection:
     """"animal", "human" or "vehicle"."""
 
     conf: float
-    """How sure the detector is, from 0 to 1."""
+    """The detector's confidence, from 0 to 1."""
 
     bbox: Box
 
     @property
     def label_display(self) -> str:
-        """The label as people read it."""
+        """The label as shown to people."""
         return self.label.capitalize()
 
 
 @dataclass(frozen=True)
 class SpeciesResult:
-    """The decision about a photo, and what it was decided from."""
+    """The decision about a photo, and its evidence."""
 
     prediction: str
     """The label of the decision: a class of the classifier, a taxon above one, or a constant of `labels`."""
@@ -49,16 +49,16 @@ class SpeciesResult:
     prediction_display_name: str
     prediction_score: float
     prediction_source: str
-    """What decided: "classifier", "detector", or "classifier+rollup_to_{rank}" and its geofenced forms."""
+    """"classifier", "detector", or "classifier+rollup_to_{rank}" and its geofenced forms."""
 
     model_version: str
-    """The name of the weights that really ran."""
+    """The name of the weights that ran."""
 
     top_classes: tuple[SpeciesClass, ...]
-    """The classifier's best classes, best first; never empty."""
+    """The classifier's most probable classes, in descending order; never empty."""
 
     detections: tuple[Detection, ...]
-    """What was found, surest first."""
+    """The detected objects, the most confident first."""
 
     failures: tuple[str, ...] = ()
     """The steps that failed, such as "DETECTOR"."""

@@ -1,4 +1,4 @@
-"""Rolling up: where no class is sure enough, the taxon that is, with the scores of its classes added up."""
+"""Rolls up: where no class is probable enough, decides for a higher taxon by the sum of its classes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from menagerie_inference.domains.species.decision import Evidence
 
 ROLLUP_THRESHOLD: Final = 0.65
-"""A taxon must be surer than this (speciesnet 5.0.6)."""
+"""A taxon needs a higher probability than this (speciesnet 5.0.6)."""
 
 GEOFENCED_RANKS: Final = (Rank.FAMILY, Rank.ORDER, Rank.CLASS, Rank.KINGDOM)
 _GEOFENCE_MARGIN: Final = 1e-10
@@ -23,9 +23,12 @@ _GEOFENCE_MARGIN: Final = 1e-10
 def roll_up(
     evidence: Evidence, ranks: Iterable[Rank] = Rank, threshold: float = ROLLUP_THRESHOLD
 ) -> Decision | None:
-    """Decide for the surest taxon of the first rank, in the order given, where one is surer than `threshold`.
+    """Decide for the most probable taxon of the first rank, in the order given, that exceeds `threshold`.
 
-    Taxa that the geofence blocks do not count. Returns None if no rank has a taxon that is sure enough.
+    Taxa that the geofence blocks do not count.
+
+    Returns:
+        None if no rank has such a taxon.
     """
     for rank in ranks:
         scores = _allowed_scores(evidence, rank)
@@ -36,9 +39,9 @@ def roll_up(
 
 
 def apply_geofence(evidence: Evidence) -> Decision:
-    """Decide for the best class; or, where the geofence blocks that, for the lowest taxon that it does not.
+    """Decide for the best class; or, if the geofence blocks it, for the lowest taxon that it does not block.
 
-    The taxon is at least as sure as the class, so one that holds the class alone will do.
+    The taxon is at least as probable as the class, so one that holds the class alone is enough.
     """
     best = evidence.classes[0]
     if not evidence.blocked(best.label_raw):
@@ -50,7 +53,7 @@ def apply_geofence(evidence: Evidence) -> Decision:
 
 
 def _allowed_scores(evidence: Evidence, rank: Rank) -> dict[str, float]:
-    """Add up the scores of the classes by the taxon of that rank above them."""
+    """Sum the scores of the classes by the taxon of that rank above them."""
     scores: defaultdict[str, float] = defaultdict(float)
     for one in evidence.classes:
         above = evidence.taxonomy.ancestor(one.label_raw, rank)

@@ -1,4 +1,4 @@
-"""From a classifier's logits to what the API answers: animals one by one, all else as blank or vehicle."""
+"""From a classifier's logits to the API's classes: each animal, blank and vehicle."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from menagerie_inference.domains.species.taxonomy import Taxonomy
 
 TOP: Final = 5
-"""How many classes an answer holds, as SpeciesNet's."""
+"""How many classes an answer holds, as in SpeciesNet."""
 
 
 class Scores(NamedTuple):
@@ -41,10 +41,10 @@ class Scores(NamedTuple):
 
 
 class Classifier:
-    """What the logits of a model mean, by the taxonomy of its outputs.
+    """Turns the logits of a model into scores, by the taxonomy of its outputs.
 
-    `temperature` divides the logits (Guo et al. 2017, https://arxiv.org/abs/1706.04599): below 1, the model
-    may be surer than it says.
+    `temperature` divides the logits (Guo et al. 2017, https://arxiv.org/abs/1706.04599): below 1 it raises
+    the model's confidence.
     """
 
     def __init__(self, taxonomy: Taxonomy, *, temperature: float = 1.0) -> None:
@@ -62,7 +62,7 @@ class Classifier:
         return Scores(np.asarray(sums, np.float64))
 
     def top_classes(self, scores: Scores) -> tuple[SpeciesClass, ...]:
-        """Give the five best of all animals, blank and vehicle, best first."""
+        """Return the five most probable of all animals, blank and vehicle, in descending order."""
         best = (-scores.values).argsort(kind="stable")[:TOP]
         values = zip(best.tolist(), scores.values[best].tolist(), strict=True)
         return tuple(SpeciesClass(self._labels[place], self._names[place], score) for place, score in values)
@@ -75,7 +75,7 @@ def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _places(taxonomy: Taxonomy, animals: int) -> NDArray[np.intp]:
-    """Find the place of each output among the scores: one for each animal, one for all others of a kind."""
+    """Return the index of each output among the scores: one for each animal, one for all others of a kind."""
     next_animal = itertools.count()
     others = {"blank": animals, "vehicle": animals + 1}
     return np.array(

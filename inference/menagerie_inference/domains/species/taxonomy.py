@@ -1,4 +1,4 @@
-"""The taxonomy beside a species model: what its outputs stand for, and the labels of the taxa above them."""
+"""The taxonomy of a species model: the meaning of its outputs, and the labels of the taxa above them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Kind = Literal["animal", "vehicle", "blank"]
 
 @dataclass(frozen=True)
 class Output:
-    """An output of a classifier: what a camera trap calls it, and the label of an animal ("" for others)."""
+    """An output of a classifier: its kind for a camera trap, and the label of an animal ("" for others)."""
 
     kind: Kind
     label: str = ""
@@ -38,7 +38,10 @@ class Taxonomy:
     def read(cls, path: Path) -> Self:
         """Read a CSV with the columns index, kind and label: a row for each output, and one for each taxon.
 
-        Blocks for a few milliseconds. Raises `ValueError` for an unknown kind.
+        Blocks for a few milliseconds.
+
+        Raises:
+            ValueError: a kind is unknown.
         """
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
@@ -48,9 +51,9 @@ class Taxonomy:
         )
 
     def ancestor(self, label: str, rank: Rank) -> str | None:
-        """Find the label of the taxon of a rank that a label belongs to, or None if the taxonomy has none.
+        """Return the label of the taxon of a rank that a label belongs to, or None if the taxonomy has none.
 
-        Every animal's kingdom is `ANIMAL`, also that of an animal whose class is not known.
+        Every animal's kingdom is `ANIMAL`, even if its class is not known.
         """
         if label in {BLANK, VEHICLE, UNKNOWN}:
             return None
@@ -63,7 +66,8 @@ class Taxonomy:
 def taxonomy_of(manifest: Manifest) -> Taxonomy:
     """Read the taxonomy.csv among a model's files; blocks for a few milliseconds.
 
-    Raises `ManifestError` if there is none, or if it has not one row for each of the logits.
+    Raises:
+        ManifestError: there is none, or it does not have one row for each of the logits.
     """
     file = next((file for file in manifest.files if file.path.name == "taxonomy.csv"), None)
     if file is None:

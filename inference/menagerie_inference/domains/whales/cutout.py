@@ -1,4 +1,4 @@
-"""Where on a photograph the animal is, and the animal cut out of it."""
+"""The bounding box of the animal on a photograph, and the animal cut out of it."""
 
 from __future__ import annotations
 
@@ -17,18 +17,21 @@ if TYPE_CHECKING:
     from menagerie_inference.domains.box import Box
 
 CUTOUT: Final = InputSpec(640, 640, "pad")
-"""How a photograph is decoded to be cut out: as a whole, at most 640 px a side."""
+"""How a photograph is decoded for the cutout: the whole of it, at most 640 px a side."""
 
 OPAQUE: Final = 3 * THRESHOLD
-"""The part of the map's maximum from which on a place is kept as it is; below, it fades out."""
+"""The fraction of the map's maximum from which on a pixel is opaque; below, it fades out."""
 
 
 def of_photo(
     activation: NDArray[np.float32], spec: InputSpec, width: int, height: int
 ) -> NDArray[np.float32]:
-    """Cut a model's map (rows, columns) to the part that shows the photo, at as many rows and columns.
+    """Crop a model's map (rows, columns) to the part that covers the photo.
 
-    `spec` is how the photo of `width` by `height` px was shown to the model: as a whole, squashed or padded.
+    `spec` is how the photo of `width` by `height` px was resized: squashed or padded.
+
+    Returns:
+        A map of as many rows and columns.
     """
     rows, columns = activation.shape
     place = placement(spec, width, height)
@@ -43,7 +46,7 @@ def of_photo(
 
 
 def pixel_box(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
-    """Give a box as left, top, right and bottom in px, whole px that hold all of it."""
+    """Convert a box to left, top, right and bottom in whole px that enclose it."""
     right, bottom = (box.left + box.width) * width, (box.top + box.height) * height
     return (
         int(box.left * width),
@@ -54,10 +57,10 @@ def pixel_box(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
 
 
 def cut_out(photo: DecodedImage, activation: NDArray[np.float32]) -> bytes:
-    """Make a PNG of the animal alone: the whole photo's frame, transparent where it is not.
+    """Return a PNG of the photo's size, transparent where the animal is not.
 
-    `photo` is decoded as `CUTOUT` says, and `activation` (rows, columns) covers it, as `of_photo()` gives it.
-    The map is coarse, so the edge is soft: it fades out over the cells about the animal.
+    `photo` is decoded as `CUTOUT` says, and `activation` (rows, columns) covers it, as `of_photo()` returns
+    it. The map is coarse, so the edge fades out over the cells around the animal.
     """
     shown = _unpadded(photo)
     left, top, right, bottom = pixel_box(locate(activation), shown.width, shown.height)

@@ -1,4 +1,4 @@
-"""Whether the scores of the latest predictions have fallen from what they used to be."""
+"""Drift: whether the scores of the latest predictions have fallen below a baseline."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WINDOW: Final = 1_000
-"""How many of the latest predictions are looked at, as upstream's."""
+"""How many of the latest predictions count, as in the documented service."""
 
 FEWEST: Final = 50
-"""Below so many predictions a mean is chance, and no alarm is raised."""
+"""With fewer predictions the mean is too noisy, and no alarm is raised."""
 
 FALL: Final = 0.1
-"""How far below the baseline the mean score raises an alarm."""
+"""How far below the baseline a mean score raises an alarm."""
 
 RECOVERY: Final = FALL / 2
-"""How near the baseline it must come again before a fall is another one: on the brink it would be many."""
+"""Hysteresis: the mean must come this near to the baseline before another fall counts."""
 
 
 @dataclass(frozen=True)
@@ -32,30 +32,30 @@ class Scored:
 
 @dataclass(frozen=True)
 class DriftStats:
-    """What the latest predictions come to; all numbers are 0 without any."""
+    """Statistics of the latest predictions; all are 0 without any."""
 
     n: int
     alarms_total: int
     score_mean: float
     score_std: float
-    """Of just these predictions, not of all that there might be; 0 for one."""
+    """The population standard deviation; 0 for one prediction."""
 
     probability_mean: float
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """Whether a fall is going on, and how many there have been, ever."""
+    """Whether the mean is below the baseline, and how many times it has fallen."""
 
     active: bool = False
     total: int = 0
 
     def after(self, mean: float, n: int, baseline: float | None) -> Alarm:
-        """Tell what is so after the mean of the scores of the latest `n` predictions.
+        """Return the alarm after a new mean of the scores of the latest `n` predictions.
 
-        `baseline` is a mean of scores, too, of predictions when all was well; without one there is no alarm.
-        A fall is counted once, when it begins, and ends when the mean has recovered. Neither is decided on
-        fewer than `FEWEST` predictions.
+        `baseline` is the mean of scores on good data; without one there is no alarm. A fall is counted once,
+        when it begins, and ends when the mean has recovered. Neither is decided on fewer than `FEWEST`
+        predictions.
         """
         if baseline is None or n < FEWEST:
             return self
@@ -68,7 +68,7 @@ class Alarm:
 
 
 def summarise(latest: Sequence[Scored], alarms_total: int) -> DriftStats:
-    """Sum up the latest predictions, at most `WINDOW` of which the caller keeps; to four decimals."""
+    """Summarise the latest predictions, of which the caller keeps at most `WINDOW`; to four decimals."""
     if not latest:
         return DriftStats(0, alarms_total, 0.0, 0.0, 0.0)
     n = len(latest)

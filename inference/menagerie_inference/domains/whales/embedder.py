@@ -1,4 +1,4 @@
-"""The vector by which an individual is found again."""
+"""The embedding by which an individual is recognised."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ if TYPE_CHECKING:
 EMBEDDING: Final = "embedding"
 
 MOST_DIMENSIONS: Final = 4_000
-"""What pgvector can index of its half-precision vectors."""
+"""The most dimensions of half-precision vectors that pgvector can index."""
 
 _DIGITS: Final = 12
 
 
 class Embedder:
-    """Reads a model's vectors of photographs, which are near each other where the animals are alike.
+    """Reads embeddings from a model's outputs; similar animals have near ones.
 
-    The model gives "embedding" (batch, dimensions); or a single output of that shape, whatever its name, as
-    MiewID's and MegaDescriptor's exports do. Raises `ManifestError` if it does neither.
+    The model has the output "embedding" (batch, dimensions); or a single output of that shape under any name,
+    as the exports of MiewID and MegaDescriptor have.
+
+    Raises:
+        ManifestError: it has neither.
     """
 
     def __init__(self, manifest: Manifest) -> None:
@@ -45,9 +48,10 @@ class Embedder:
         """Vectors of two versions say nothing of each other: other weights under an old name are another."""
 
     def embed(self, outputs: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float32]:
-        """Give one photograph's vector (dimensions,), of length 1, so that a dot product is the cosine.
+        """Return one photograph's embedding (dimensions,), of length 1 so that a dot product is the cosine.
 
-        Raises `ModelFailed` if the model gave no direction: zeros, or what is not a number.
+        Raises:
+            ModelFailed: the model's output is zero or not finite.
         """
         vector = outputs[self._output].astype(np.float64).ravel()
         length = float(np.linalg.norm(vector))

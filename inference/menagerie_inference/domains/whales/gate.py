@@ -1,4 +1,4 @@
-"""Whether a photograph shows a cetacean: the only place that knows which outputs say it."""
+"""The probability that a photograph shows a cetacean, from whichever outputs a model has for it."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ LOGIT: Final = "cetacean"
 PROBABILITY: Final = "probability"
 
 _ROUNDING: Final = 1e-3
-"""How far from 0..1 a half-precision or quantised probability may lie."""
+"""How far outside 0..1 a half-precision or quantised probability may lie."""
 
 
 class Gate:
-    """Reads from a model's outputs how probable it is that a photograph shows a cetacean.
+    """Reads the probability that a photograph shows a cetacean from a model's outputs.
 
-    The model gives one of these:
+    The model has one of these outputs:
 
-    - "cetacean" (batch,): a logit, of which the calibration's "gate_slope" and "gate_intercept" (1 and 0
-      where it says none) make the probability (Platt 1999, "Probabilistic Outputs for Support Vector
-      Machines");
+    - "cetacean" (batch,): a logit, of which the calibration's "gate_slope" and "gate_intercept" (1 and 0 by
+      default) make the probability (Platt 1999, "Probabilistic Outputs for Support Vector Machines");
     - "probability" (batch,): the probability itself.
 
-    A photograph passes from the calibration's "gate_threshold" on (.5 where it says none). Raises
-    `ManifestError` if the model gives neither output, or both.
+    A photograph passes if it is at least the calibration's "gate_threshold" (.5 by default).
+
+    Raises:
+        ManifestError: the model has neither output, or both.
     """
 
     def __init__(self, manifest: Manifest) -> None:
@@ -48,7 +49,11 @@ class Gate:
         self._threshold = manifest.calibration.get("gate_threshold", 0.5)
 
     def score(self, outputs: Mapping[str, NDArray[np.generic]]) -> float:
-        """Give the probability for one photograph's outputs; raises `ModelFailed` for what is none."""
+        """Return the probability for one photograph's outputs.
+
+        Raises:
+            ModelFailed: the value is not a probability.
+        """
         value = float(outputs[self._output])
         if math.isnan(value):
             raise ModelFailed("a gate gave no number")
@@ -59,7 +64,7 @@ class Gate:
         return min(max(value, 0.0), 1.0)
 
     def passes(self, score: float) -> bool:
-        """Tell whether a photograph of this score counts as one of a cetacean."""
+        """Return whether a photograph of this score counts as one of a cetacean."""
         return score >= self._threshold
 
 

@@ -1,4 +1,4 @@
-"""From the models' outputs for a photograph, and the catalogue's nearest, to the answer about it."""
+"""From the models' outputs for a photograph, and the nearest of the catalogue, to the answer."""
 
 from __future__ import annotations
 
@@ -27,36 +27,38 @@ GATE_ROLE: Final = "whales"
 """The role of the gate, which every profile fills."""
 
 EMBEDDER_ROLE: Final = "whales-embedder"
-"""The role of the embedder, where it is not the gate that gives the vectors, too."""
+"""The role of the embedder, if it is a model of its own."""
 
 _ACTIVATION: Final = "activation"
 
 
 @dataclass(frozen=True, eq=False)
 class Sighting:
-    """What the gate makes of a photograph of `width` by `height` px, upright."""
+    """The gate's result for a photograph of `width` by `height` px, upright."""
 
     width: int
     height: int
     score: float
     is_cetacean: bool
     activation: NDArray[np.float32] | None
-    """Where on the photograph the animal is (rows, columns), edge to edge; None if the gate does not tell."""
+    """A map of the animal (rows, columns) that covers the photograph; None if the gate has none."""
 
     @property
     def bbox(self) -> tuple[int, int, int, int]:
-        """The box of the animal, in px: left, top, right, bottom; all of it where there is or tells none."""
+        """The animal's box in px: left, top, right, bottom; the whole photograph if there is none."""
         if self.activation is None or not self.is_cetacean:
             return (0, 0, self.width, self.height)
         return pixel_box(locate(self.activation), self.width, self.height)
 
 
 class WhaleInterpreter:
-    """Knows what the outputs of the whales models mean; a pure function of them, and of their manifests.
+    """Interprets the outputs of the whales models, as their manifests say; a pure function.
 
-    Without an embedder of its own the gate gives the vectors, in the same pass. Raises `ManifestError` as
-    `Gate`, `Embedder` and `Ranker.of()` do, and for a gate that tells where on a photo the animal is, and is
-    not shown all of it.
+    Without an embedder of its own the gate gives the embeddings, in the same run.
+
+    Raises:
+        ManifestError: as `Gate`, `Embedder` and `Ranker.of()`, or a gate with a map has an input that is not
+            the whole photo.
     """
 
     def __init__(self, gate: Manifest, embedder: Manifest | None = None) -> None:
@@ -71,7 +73,11 @@ class WhaleInterpreter:
         self.model_version = "+".join(names)
 
     def look(self, outputs: Mapping[str, NDArray[np.generic]], width: int, height: int) -> Sighting:
-        """Judge the gate's outputs for one photograph; raises `ModelFailed` as `Gate.score()` does."""
+        """Interpret the gate's outputs for one photograph.
+
+        Raises:
+            ModelFailed: as `Gate.score()`.
+        """
         score = self._gate.score(outputs)
         activation = None
         if self._locates:
@@ -79,9 +85,10 @@ class WhaleInterpreter:
         return Sighting(width, height, score, self._gate.passes(score), activation)
 
     def identify(self, image_ind: str, sighting: Sighting, matches: Sequence[Match] = ()) -> Detection:
-        """Answer about a photograph, given those of the catalogue that are nearest to it.
+        """Answer about a photograph, given the nearest photographs of the catalogue.
 
-        What the gate turns away is compared with none. The mask is left for `cut_out()`, which wants pixels.
+        A photograph that the gate rejects is not compared. The mask is left for `cut_out()`, which needs
+        pixels.
         """
         if not sighting.is_cetacean:
             return Detection(

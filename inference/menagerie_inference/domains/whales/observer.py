@@ -1,4 +1,4 @@
-"""Looks at photographs with the gate and the embedder: what models find of one, before any is compared."""
+"""Runs the gate and the embedder on photographs, before the catalogue is searched."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Observation:
-    """What the models found of a photograph."""
+    """The models' results for a photograph."""
 
     sighting: Sighting
     embedding: NDArray[np.float32] | None = None
-    """Its vector (dimensions,); None where the gate turned it away."""
+    """Its embedding (dimensions,); None if the gate rejected it."""
 
     photo: DecodedImage | None = None
-    """The photograph to cut the animal out of; None where nobody will."""
+    """The decoded photograph for the cutout; None if none is wanted."""
 
     def cut_out(self) -> bytes | None:
-        """Return a PNG of the animal alone, if the gate tells where on the photograph it is. Blocks."""
+        """Return a PNG of the animal alone, or None if the gate has no map. Blocks."""
         if self.photo is None or self.sighting.activation is None:
             return None
         return cut_out(self.photo, self.sighting.activation)
 
 
 class WhaleObserver:
-    """Looks at one photograph; a `pipeline.Domain`.
+    """Observes one photograph; a `pipeline.Domain`.
 
-    The embedder runs only on what the gate lets through; where there is none of its own, the gate gives the
-    vector in the same pass. With `keeps_photo` the photograph is decoded to be cut out, too.
+    The embedder runs only on what passes the gate; without one of its own, the gate gives the embedding in
+    the same run. With `keeps_photo` the photograph is also decoded for the cutout.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class WhaleObserver:
         self.inputs: Sequence[InputSpec] = [*specs, *([CUTOUT] if keeps_photo else [])]
 
     def infer(self, photographs: Sequence[Views]) -> Inference[Observation]:
-        """Look at one photograph, decoded to each of `inputs`."""
+        """Observe one photograph, decoded to each of `inputs`."""
         (views,) = photographs
         (result,) = yield [ModelRun(self._gate, views[0].pixels[None])]
         outputs = _of_one(result.outputs)
@@ -79,7 +79,7 @@ class WhaleObserver:
 
 
 class Describer:
-    """Gives the vector of one photograph, whatever it shows; a `pipeline.Domain`."""
+    """Embeds one photograph, whatever it shows; a `pipeline.Domain`."""
 
     def __init__(self, embedder: Embedder, model: Model) -> None:
         self._embedder = embedder
@@ -88,7 +88,7 @@ class Describer:
         self.inputs: Sequence[InputSpec] = (model.manifest.input,)
 
     def infer(self, photographs: Sequence[Views]) -> Inference[NDArray[np.float32]]:
-        """Describe one photograph, decoded to the model's input."""
+        """Embed one photograph, decoded to the model's input."""
         ((photo,),) = photographs
         (result,) = yield [ModelRun(self._model, photo.pixels[None])]
         return self._embedder.embed(_of_one(result.outputs))

@@ -1,4 +1,4 @@
-"""From the nearest photographs of a catalogue to which individual it is, if it is one of them."""
+"""From the nearest photographs of a catalogue to the individual, if it is one of the catalogue."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from menagerie_inference.manifest import Manifest
 
 TOP: Final = 5
-"""How many candidates an answer holds, as upstream's."""
+"""How many candidates an answer holds, as in the documented service."""
 
 
 @dataclass(frozen=True)
 class Match:
-    """A photograph of the catalogue that is near: whose it is, of which species, and the cosine between."""
+    """A near photograph of the catalogue: its individual, the species, and the cosine similarity."""
 
     individual_id: str
     species: str
-    """"" where it is not known."""
+    """"" if it is not known."""
 
     similarity: float
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """The likeliest individuals, likeliest first, and how probable it is that it is none of the catalogue."""
+    """The most probable individuals, in descending order, and the probability of a new one."""
 
     candidates: tuple[Candidate, ...]
     new: float
@@ -43,7 +43,7 @@ class Ranking:
 
     @property
     def species(self) -> str:
-        """The species that more than half of all probability agrees on, or "unknown"."""
+        """The species of more than half of the probability, or "unknown"."""
         totals: dict[str, float] = {}
         for candidate in self.candidates:
             totals[candidate.id_animal] = totals.get(candidate.id_animal, 0.0) + candidate.probability
@@ -52,11 +52,11 @@ class Ranking:
 
 @dataclass(frozen=True)
 class Ranker:
-    """Weighs individuals against each other, and against one that the catalogue does not know.
+    """Ranks individuals, and one that the catalogue does not know.
 
-    A softmax over the similarities of the individuals, divided by `temperature`, which is above 0, with one
-    more place for the unknown individual, whose similarity is `new_similarity`. An individual is as near as
-    the nearest of its photographs: the others may show another side.
+    A softmax over the similarities of the individuals, divided by `temperature`, which is above 0, and of one
+    more, the unknown individual, whose similarity is `new_similarity`. An individual is as near as the
+    nearest of its photographs: the others may show another side.
     """
 
     new_similarity: float
@@ -66,8 +66,9 @@ class Ranker:
     def of(cls, embedder: Manifest) -> Self:
         """Read both numbers from a manifest's calibration, "new_similarity" and "match_temperature".
 
-        Raises `ManifestError` if one is missing, as nobody can tell from a cosine alone how near it is, or if
-        the temperature is not above 0.
+        Raises:
+            ManifestError: one is missing, as a cosine alone does not tell how near is near, or the
+                temperature is not above 0.
         """
         try:
             ranker = cls(embedder.calibration["new_similarity"], embedder.calibration["match_temperature"])
@@ -78,7 +79,7 @@ class Ranker:
         return ranker
 
     def rank(self, matches: Sequence[Match]) -> Ranking:
-        """Rank the individuals of the nearest photographs; what is further away weighs nothing."""
+        """Rank the individuals of the nearest photographs; all other photographs are ignored."""
         nearest = _nearest(matches)
         highest = max([self.new_similarity, *(match.similarity for match in nearest.values())])
         new = self._weight(self.new_similarity - highest)
@@ -95,7 +96,7 @@ class Ranker:
 
 
 def _nearest(matches: Sequence[Match]) -> Mapping[str, Match]:
-    """Find the nearest photograph of each individual."""
+    """Return the nearest photograph of each individual."""
     nearest: dict[str, Match] = {}
     for match in matches:
         known = nearest.get(match.individual_id)

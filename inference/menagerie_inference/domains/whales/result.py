@@ -1,4 +1,4 @@
-"""What the whales domain answers about a photograph."""
+"""The result of the whales domain for a photograph."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ RejectionReason = Literal["not_a_marine_mammal", "low_confidence", "corrupted_im
 """Why no individual is named: the words of the API."""
 
 UNKNOWN: Final = "unknown"
-"""The species that is not known."""
+"""The species if it is not known."""
 
 NOWHERE: Final = (0, 0, 0, 0)
 """The box of a photograph that could not be decoded."""
@@ -26,7 +26,7 @@ class Candidate:
     """Its species, or "unknown"."""
 
     probability: float
-    """How sure it is, from 0 to 1; those of all candidates and of a new individual sum to at most 1."""
+    """From 0 to 1; those of all candidates and of a new individual sum to at most 1."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class Detection:
     """The answer about one photograph."""
 
     image_ind: str
-    """What the caller calls the photograph."""
+    """The caller's name of the photograph."""
 
     bbox: tuple[int, int, int, int]
-    """Left, top, right and bottom, in px of the upright photograph; all of it where no animal was found."""
+    """Left, top, right and bottom, in px of the upright photograph; all of it if no animal was found."""
 
     model_version: str
     """The names of the weights that ran."""
@@ -46,24 +46,24 @@ class Detection:
     """The individual's id; "" when rejected."""
 
     id_animal: str = UNKNOWN
-    """The species; also of a rejected photograph, where the likeliest candidates are of one."""
+    """The species; of a rejected photograph, too, if its most probable candidates are of one."""
 
     probability: float = 0.0
-    """How sure the individual is, from 0 to 1; 0 when rejected."""
+    """The probability of the individual, from 0 to 1; 0 when rejected."""
 
     mask: bytes | None = None
     """The animal cut out, as a PNG; see `cutout.cut_out()`."""
 
     is_cetacean: bool = False
     cetacean_score: float = 0.0
-    """How probable it is that the photograph shows a cetacean, from 0 to 1."""
+    """The probability that the photograph shows a cetacean, from 0 to 1."""
 
     rejection_reason: RejectionReason | None = None
     candidates: tuple[Candidate, ...] = ()
-    """The likeliest individuals, likeliest first, at most five; of a rejection for low confidence, too."""
+    """The most probable individuals, at most five; of a rejection for low confidence, too."""
 
     new_individual_likely: bool = False
-    """Whether an individual that the catalogue does not know is likelier than all that it knows together."""
+    """Whether an individual that is not in the catalogue is more probable than all that are."""
 
     @property
     def rejected(self) -> bool:

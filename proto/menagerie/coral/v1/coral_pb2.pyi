@@ -206,6 +206,7 @@ class Summary(_message.Message):
     UNSURE_CHUNKS_FIELD_NUMBER: _builtins.int
     PRIMARY_MODEL_FIELD_NUMBER: _builtins.int
     SECONDARY_MODEL_FIELD_NUMBER: _builtins.int
+    MISSING_FRACTION_FIELD_NUMBER: _builtins.int
     bleached_chunks: _builtins.int
     healthy_chunks: _builtins.int
     total_chunks: _builtins.int
@@ -213,6 +214,7 @@ class Summary(_message.Message):
     unsure_chunks: _builtins.int
     primary_model: _builtins.str
     secondary_model: _builtins.str
+    missing_fraction: _builtins.float
     def __init__(
         self,
         *,
@@ -223,15 +225,18 @@ class Summary(_message.Message):
         unsure_chunks: _builtins.int | None = ...,
         primary_model: _builtins.str | None = ...,
         secondary_model: _builtins.str | None = ...,
+        missing_fraction: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_bleached_chunks", b"_bleached_chunks", "_healthy_chunks", b"_healthy_chunks", "_model_version", b"_model_version", "_primary_model", b"_primary_model", "_secondary_model", b"_secondary_model", "_total_chunks", b"_total_chunks", "_unsure_chunks", b"_unsure_chunks", "bleached_chunks", b"bleached_chunks", "healthy_chunks", b"healthy_chunks", "model_version", b"model_version", "primary_model", b"primary_model", "secondary_model", b"secondary_model", "total_chunks", b"total_chunks", "unsure_chunks", b"unsure_chunks"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_bleached_chunks", b"_bleached_chunks", "_healthy_chunks", b"_healthy_chunks", "_missing_fraction", b"_missing_fraction", "_model_version", b"_model_version", "_primary_model", b"_primary_model", "_secondary_model", b"_secondary_model", "_total_chunks", b"_total_chunks", "_unsure_chunks", b"_unsure_chunks", "bleached_chunks", b"bleached_chunks", "healthy_chunks", b"healthy_chunks", "missing_fraction", b"missing_fraction", "model_version", b"model_version", "primary_model", b"primary_model", "secondary_model", b"secondary_model", "total_chunks", b"total_chunks", "unsure_chunks", b"unsure_chunks"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bleached_chunks", b"_bleached_chunks", "_healthy_chunks", b"_healthy_chunks", "_model_version", b"_model_version", "_primary_model", b"_primary_model", "_secondary_model", b"_secondary_model", "_total_chunks", b"_total_chunks", "_unsure_chunks", b"_unsure_chunks", "bleached_chunks", b"bleached_chunks", "healthy_chunks", b"healthy_chunks", "model_version", b"model_version", "primary_model", b"primary_model", "secondary_model", b"secondary_model", "total_chunks", b"total_chunks", "unsure_chunks", b"unsure_chunks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bleached_chunks", b"_bleached_chunks", "_healthy_chunks", b"_healthy_chunks", "_missing_fraction", b"_missing_fraction", "_model_version", b"_model_version", "_primary_model", b"_primary_model", "_secondary_model", b"_secondary_model", "_total_chunks", b"_total_chunks", "_unsure_chunks", b"_unsure_chunks", "bleached_chunks", b"bleached_chunks", "healthy_chunks", b"healthy_chunks", "missing_fraction", b"missing_fraction", "model_version", b"model_version", "primary_model", b"primary_model", "secondary_model", b"secondary_model", "total_chunks", b"total_chunks", "unsure_chunks", b"unsure_chunks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__bleached_chunks: _TypeAlias = _typing.Literal["bleached_chunks"]  # noqa: Y015
     _WhichOneofArgType__bleached_chunks: _TypeAlias = _typing.Literal["_bleached_chunks", b"_bleached_chunks"]  # noqa: Y015
     _WhichOneofReturnType__healthy_chunks: _TypeAlias = _typing.Literal["healthy_chunks"]  # noqa: Y015
     _WhichOneofArgType__healthy_chunks: _TypeAlias = _typing.Literal["_healthy_chunks", b"_healthy_chunks"]  # noqa: Y015
+    _WhichOneofReturnType__missing_fraction: _TypeAlias = _typing.Literal["missing_fraction"]  # noqa: Y015
+    _WhichOneofArgType__missing_fraction: _TypeAlias = _typing.Literal["_missing_fraction", b"_missing_fraction"]  # noqa: Y015
     _WhichOneofReturnType__model_version: _TypeAlias = _typing.Literal["model_version"]  # noqa: Y015
     _WhichOneofArgType__model_version: _TypeAlias = _typing.Literal["_model_version", b"_model_version"]  # noqa: Y015
     _WhichOneofReturnType__primary_model: _TypeAlias = _typing.Literal["primary_model"]  # noqa: Y015
@@ -246,6 +251,8 @@ class Summary(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__bleached_chunks) -> _WhichOneofReturnType__bleached_chunks | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__healthy_chunks) -> _WhichOneofReturnType__healthy_chunks | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__missing_fraction) -> _WhichOneofReturnType__missing_fraction | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__model_version) -> _WhichOneofReturnType__model_version | None: ...
     @_typing.overload
@@ -404,6 +411,45 @@ class WatchStatusRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WatchStatusRequest: _TypeAlias = WatchStatusRequest  # noqa: Y015
+
+@_typing.final
+class WatchStatusEventsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchStatusEventsRequest: _TypeAlias = WatchStatusEventsRequest  # noqa: Y015
+
+@_typing.final
+class WatchStatusEventsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def events(self) -> _httpbody_pb2.HttpBody: ...
+    def __init__(
+        self,
+        *,
+        events: _httpbody_pb2.HttpBody | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["events", b"events"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchStatusEventsResponse: _TypeAlias = WatchStatusEventsResponse  # noqa: Y015
 
 @_typing.final
 class WatchStatusResponse(_message.Message):

@@ -59,6 +59,11 @@ class CoralServiceStub:
                 request_serializer=menagerie_dot_coral_dot_v1_dot_coral__pb2.WatchStatusRequest.SerializeToString,
                 response_deserializer=menagerie_dot_coral_dot_v1_dot_coral__pb2.WatchStatusResponse.FromString,
                 _registered_method=True)
+        self.WatchStatusEvents = channel.unary_stream(
+                '/menagerie.coral.v1.CoralService/WatchStatusEvents',
+                request_serializer=menagerie_dot_coral_dot_v1_dot_coral__pb2.WatchStatusEventsRequest.SerializeToString,
+                response_deserializer=menagerie_dot_coral_dot_v1_dot_coral__pb2.WatchStatusEventsResponse.FromString,
+                _registered_method=True)
         self.DownloadResultImage = channel.unary_stream(
                 '/menagerie.coral.v1.CoralService/DownloadResultImage',
                 request_serializer=menagerie_dot_coral_dot_v1_dot_coral__pb2.DownloadResultImageRequest.SerializeToString,
@@ -104,6 +109,12 @@ class CoralServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchStatusEvents(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DownloadResultImage(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -143,6 +154,11 @@ def add_CoralServiceServicer_to_server(servicer, server):
                     servicer.WatchStatus,
                     request_deserializer=menagerie_dot_coral_dot_v1_dot_coral__pb2.WatchStatusRequest.FromString,
                     response_serializer=menagerie_dot_coral_dot_v1_dot_coral__pb2.WatchStatusResponse.SerializeToString,
+            ),
+            'WatchStatusEvents': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchStatusEvents,
+                    request_deserializer=menagerie_dot_coral_dot_v1_dot_coral__pb2.WatchStatusEventsRequest.FromString,
+                    response_serializer=menagerie_dot_coral_dot_v1_dot_coral__pb2.WatchStatusEventsResponse.SerializeToString,
             ),
             'DownloadResultImage': grpc.unary_stream_rpc_method_handler(
                     servicer.DownloadResultImage,
@@ -290,6 +306,33 @@ class CoralService:
             '/menagerie.coral.v1.CoralService/WatchStatus',
             menagerie_dot_coral_dot_v1_dot_coral__pb2.WatchStatusRequest.SerializeToString,
             menagerie_dot_coral_dot_v1_dot_coral__pb2.WatchStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchStatusEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/menagerie.coral.v1.CoralService/WatchStatusEvents',
+            menagerie_dot_coral_dot_v1_dot_coral__pb2.WatchStatusEventsRequest.SerializeToString,
+            menagerie_dot_coral_dot_v1_dot_coral__pb2.WatchStatusEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

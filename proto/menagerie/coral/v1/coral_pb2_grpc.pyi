@@ -36,6 +36,7 @@ class CoralServiceStub:
     GetStatus: _grpc.UnaryUnaryMultiCallable[_coral_pb2.GetStatusRequest, _coral_pb2.GetStatusResponse]
     DownloadStatus: _grpc.UnaryStreamMultiCallable[_coral_pb2.DownloadStatusRequest, _coral_pb2.DownloadStatusResponse]
     WatchStatus: _grpc.UnaryStreamMultiCallable[_coral_pb2.WatchStatusRequest, _coral_pb2.WatchStatusResponse]
+    WatchStatusEvents: _grpc.UnaryStreamMultiCallable[_coral_pb2.WatchStatusEventsRequest, _coral_pb2.WatchStatusEventsResponse]
     DownloadResultImage: _grpc.UnaryStreamMultiCallable[_coral_pb2.DownloadResultImageRequest, _coral_pb2.DownloadResultImageResponse]
     CancelJob: _grpc.UnaryUnaryMultiCallable[_coral_pb2.CancelJobRequest, _coral_pb2.CancelJobResponse]
 
@@ -47,6 +48,7 @@ class CoralServiceAsyncStub(CoralServiceStub):
     GetStatus: _aio.UnaryUnaryMultiCallable[_coral_pb2.GetStatusRequest, _coral_pb2.GetStatusResponse]  # type: ignore[assignment]
     DownloadStatus: _aio.UnaryStreamMultiCallable[_coral_pb2.DownloadStatusRequest, _coral_pb2.DownloadStatusResponse]  # type: ignore[assignment]
     WatchStatus: _aio.UnaryStreamMultiCallable[_coral_pb2.WatchStatusRequest, _coral_pb2.WatchStatusResponse]  # type: ignore[assignment]
+    WatchStatusEvents: _aio.UnaryStreamMultiCallable[_coral_pb2.WatchStatusEventsRequest, _coral_pb2.WatchStatusEventsResponse]  # type: ignore[assignment]
     DownloadResultImage: _aio.UnaryStreamMultiCallable[_coral_pb2.DownloadResultImageRequest, _coral_pb2.DownloadResultImageResponse]  # type: ignore[assignment]
     CancelJob: _aio.UnaryUnaryMultiCallable[_coral_pb2.CancelJobRequest, _coral_pb2.CancelJobResponse]  # type: ignore[assignment]
 
@@ -85,6 +87,13 @@ class CoralServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _coral_pb2.WatchStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_coral_pb2.WatchStatusResponse], _abc.AsyncIterator[_coral_pb2.WatchStatusResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def WatchStatusEvents(
+        self,
+        request: _coral_pb2.WatchStatusEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_coral_pb2.WatchStatusEventsResponse], _abc.AsyncIterator[_coral_pb2.WatchStatusEventsResponse]]: ...
 
     @_abc_1.abstractmethod
     def DownloadResultImage(

@@ -65,18 +65,22 @@ class PredictRequest(_message.Message):
 
     REFERENCE_PHOTOS_FIELD_NUMBER: _builtins.int
     PROBE_PHOTO_FIELD_NUMBER: _builtins.int
+    UPLOAD_FIELD_NUMBER: _builtins.int
     probe_photo: _builtins.bytes
     @_builtins.property
     def reference_photos(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    @_builtins.property
+    def upload(self) -> _httpbody_pb2.HttpBody: ...
     def __init__(
         self,
         *,
         reference_photos: _abc.Iterable[_builtins.bytes] | None = ...,
         probe_photo: _builtins.bytes = ...,
+        upload: _httpbody_pb2.HttpBody | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["upload", b"upload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["probe_photo", b"probe_photo", "reference_photos", b"reference_photos"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["probe_photo", b"probe_photo", "reference_photos", b"reference_photos", "upload", b"upload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -169,11 +173,13 @@ class Decision(_message.Message):
     CONFIDENCE_FIELD_NUMBER: _builtins.int
     CONFIDENCE_LABEL_FIELD_NUMBER: _builtins.int
     EXPLANATION_FIELD_NUMBER: _builtins.int
+    REVIEW_RECOMMENDED_FIELD_NUMBER: _builtins.int
     verdict: _builtins.str
     score: _builtins.float
     confidence: _builtins.float
     confidence_label: _builtins.str
     explanation: _builtins.str
+    review_recommended: _builtins.bool
     def __init__(
         self,
         *,
@@ -182,10 +188,11 @@ class Decision(_message.Message):
         confidence: _builtins.float = ...,
         confidence_label: _builtins.str = ...,
         explanation: _builtins.str = ...,
+        review_recommended: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "confidence_label", b"confidence_label", "explanation", b"explanation", "score", b"score", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "confidence_label", b"confidence_label", "explanation", b"explanation", "review_recommended", b"review_recommended", "score", b"score", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -392,16 +399,20 @@ class EncodeRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PHOTOS_FIELD_NUMBER: _builtins.int
+    UPLOAD_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def photos(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    @_builtins.property
+    def upload(self) -> _httpbody_pb2.HttpBody: ...
     def __init__(
         self,
         *,
         photos: _abc.Iterable[_builtins.bytes] | None = ...,
+        upload: _httpbody_pb2.HttpBody | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["upload", b"upload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["photos", b"photos"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["photos", b"photos", "upload", b"upload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -539,15 +550,19 @@ class DomainCheckRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PHOTO_FIELD_NUMBER: _builtins.int
+    UPLOAD_FIELD_NUMBER: _builtins.int
     photo: _builtins.bytes
+    @_builtins.property
+    def upload(self) -> _httpbody_pb2.HttpBody: ...
     def __init__(
         self,
         *,
         photo: _builtins.bytes = ...,
+        upload: _httpbody_pb2.HttpBody | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["upload", b"upload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["photo", b"photo"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["photo", b"photo", "upload", b"upload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -657,18 +672,22 @@ class EnrollAnimalRequest(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     REFERENCE_PHOTOS_FIELD_NUMBER: _builtins.int
+    UPLOAD_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     @_builtins.property
     def reference_photos(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    @_builtins.property
+    def upload(self) -> _httpbody_pb2.HttpBody: ...
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         reference_photos: _abc.Iterable[_builtins.bytes] | None = ...,
+        upload: _httpbody_pb2.HttpBody | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["upload", b"upload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "reference_photos", b"reference_photos"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "reference_photos", b"reference_photos", "upload", b"upload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -778,17 +797,21 @@ class IdentifyAnimalRequest(_message.Message):
 
     PROBE_PHOTO_FIELD_NUMBER: _builtins.int
     MAX_CANDIDATES_FIELD_NUMBER: _builtins.int
+    UPLOAD_FIELD_NUMBER: _builtins.int
     probe_photo: _builtins.bytes
     max_candidates: _builtins.int
+    @_builtins.property
+    def upload(self) -> _httpbody_pb2.HttpBody: ...
     def __init__(
         self,
         *,
         probe_photo: _builtins.bytes = ...,
         max_candidates: _builtins.int = ...,
+        upload: _httpbody_pb2.HttpBody | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["upload", b"upload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_candidates", b"max_candidates", "probe_photo", b"probe_photo"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_candidates", b"max_candidates", "probe_photo", b"probe_photo", "upload", b"upload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -877,9 +900,11 @@ class Animal(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     REFERENCE_MUTUAL_SIMILARITY_FIELD_NUMBER: _builtins.int
     MODEL_VERSIONS_FIELD_NUMBER: _builtins.int
+    NOTICE_FIELD_NUMBER: _builtins.int
     animal_id: _builtins.str
     name: _builtins.str
     reference_mutual_similarity: _builtins.float
+    notice: _builtins.str
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -892,10 +917,11 @@ class Animal(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         reference_mutual_similarity: _builtins.float = ...,
         model_versions: _abc.Mapping[_builtins.int, _builtins.str] | None = ...,
+        notice: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["animal_id", b"animal_id", "create_time", b"create_time", "model_versions", b"model_versions", "name", b"name", "reference_mutual_similarity", b"reference_mutual_similarity"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["animal_id", b"animal_id", "create_time", b"create_time", "model_versions", b"model_versions", "name", b"name", "notice", b"notice", "reference_mutual_similarity", b"reference_mutual_similarity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -455,6 +455,7 @@ class GetConfigResponse(_message.Message):
     MAX_IMAGE_SIZE_MB_FIELD_NUMBER: _builtins.int
     MAX_TOTAL_REQUEST_SIZE_MB_FIELD_NUMBER: _builtins.int
     DATABASE_CONNECTED_FIELD_NUMBER: _builtins.int
+    MAX_FRAMES_FIELD_NUMBER: _builtins.int
     sensitivity_level: _builtins.str
     nsfw_threshold: _builtins.float
     effective_threshold: _builtins.float
@@ -463,6 +464,7 @@ class GetConfigResponse(_message.Message):
     max_image_size_mb: _builtins.int
     max_total_request_size_mb: _builtins.int
     database_connected: _builtins.bool
+    max_frames: _builtins.int
     @_builtins.property
     def triple_model_ensemble(self) -> Global___EnsembleConfig: ...
     @_builtins.property
@@ -480,10 +482,11 @@ class GetConfigResponse(_message.Message):
         max_image_size_mb: _builtins.int = ...,
         max_total_request_size_mb: _builtins.int = ...,
         database_connected: _builtins.bool = ...,
+        max_frames: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["fallback_model", b"fallback_model", "triple_model_ensemble", b"triple_model_ensemble"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["database_connected", b"database_connected", "effective_threshold", b"effective_threshold", "enable_image_hosting", b"enable_image_hosting", "fallback_model", b"fallback_model", "image_expiry_hours", b"image_expiry_hours", "max_image_size_mb", b"max_image_size_mb", "max_total_request_size_mb", b"max_total_request_size_mb", "nsfw_threshold", b"nsfw_threshold", "sensitivity_level", b"sensitivity_level", "triple_model_ensemble", b"triple_model_ensemble"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["database_connected", b"database_connected", "effective_threshold", b"effective_threshold", "enable_image_hosting", b"enable_image_hosting", "fallback_model", b"fallback_model", "image_expiry_hours", b"image_expiry_hours", "max_frames", b"max_frames", "max_image_size_mb", b"max_image_size_mb", "max_total_request_size_mb", b"max_total_request_size_mb", "nsfw_threshold", b"nsfw_threshold", "sensitivity_level", b"sensitivity_level", "triple_model_ensemble", b"triple_model_ensemble"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -673,6 +676,7 @@ class PredictSingleResponse(_message.Message):
     IMAGE_SIZE_MB_FIELD_NUMBER: _builtins.int
     PERSON_DETECTED_FIELD_NUMBER: _builtins.int
     REVIEW_RECOMMENDED_FIELD_NUMBER: _builtins.int
+    FRAMES_JUDGED_FIELD_NUMBER: _builtins.int
     image: _builtins.str
     final_decision: _builtins.str
     confidence: _builtins.float
@@ -686,6 +690,7 @@ class PredictSingleResponse(_message.Message):
     image_size_mb: _builtins.float
     person_detected: _builtins.bool
     review_recommended: _builtins.bool
+    frames_judged: _builtins.int
     @_builtins.property
     def results(self) -> Global___Results: ...
     @_builtins.property
@@ -708,10 +713,11 @@ class PredictSingleResponse(_message.Message):
         image_size_mb: _builtins.float = ...,
         person_detected: _builtins.bool | None = ...,
         review_recommended: _builtins.bool | None = ...,
+        frames_judged: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_image_expires_hours", b"_image_expires_hours", "_image_id", b"_image_id", "_image_url", b"_image_url", "_person_detected", b"_person_detected", "_prediction_file", b"_prediction_file", "_review_recommended", b"_review_recommended", "image_expires_hours", b"image_expires_hours", "image_id", b"image_id", "image_url", b"image_url", "person_detected", b"person_detected", "prediction_file", b"prediction_file", "results", b"results", "review_recommended", b"review_recommended"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_image_expires_hours", b"_image_expires_hours", "_image_id", b"_image_id", "_image_url", b"_image_url", "_person_detected", b"_person_detected", "_prediction_file", b"_prediction_file", "_review_recommended", b"_review_recommended", "confidence", b"confidence", "ensemble_category", b"ensemble_category", "final_decision", b"final_decision", "image", b"image", "image_expires_hours", b"image_expires_hours", "image_hosted", b"image_hosted", "image_id", b"image_id", "image_size_mb", b"image_size_mb", "image_url", b"image_url", "models_used", b"models_used", "person_detected", b"person_detected", "prediction_file", b"prediction_file", "results", b"results", "review_recommended", b"review_recommended", "total_time_ms", b"total_time_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_image_expires_hours", b"_image_expires_hours", "_image_id", b"_image_id", "_image_url", b"_image_url", "_person_detected", b"_person_detected", "_prediction_file", b"_prediction_file", "_review_recommended", b"_review_recommended", "confidence", b"confidence", "ensemble_category", b"ensemble_category", "final_decision", b"final_decision", "frames_judged", b"frames_judged", "image", b"image", "image_expires_hours", b"image_expires_hours", "image_hosted", b"image_hosted", "image_id", b"image_id", "image_size_mb", b"image_size_mb", "image_url", b"image_url", "models_used", b"models_used", "person_detected", b"person_detected", "prediction_file", b"prediction_file", "results", b"results", "review_recommended", b"review_recommended", "total_time_ms", b"total_time_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__image_expires_hours: _TypeAlias = _typing.Literal["image_expires_hours"]  # noqa: Y015
     _WhichOneofArgType__image_expires_hours: _TypeAlias = _typing.Literal["_image_expires_hours", b"_image_expires_hours"]  # noqa: Y015
@@ -1029,6 +1035,7 @@ class Prediction(_message.Message):
     IMAGE_ID_FIELD_NUMBER: _builtins.int
     PERSON_DETECTED_FIELD_NUMBER: _builtins.int
     REVIEW_RECOMMENDED_FIELD_NUMBER: _builtins.int
+    FRAMES_JUDGED_FIELD_NUMBER: _builtins.int
     url: _builtins.str
     image: _builtins.str
     final_decision: _builtins.str
@@ -1040,6 +1047,7 @@ class Prediction(_message.Message):
     image_id: _builtins.str
     person_detected: _builtins.bool
     review_recommended: _builtins.bool
+    frames_judged: _builtins.int
     @_builtins.property
     def results(self) -> Global___BriefResults: ...
     @_builtins.property
@@ -1060,10 +1068,11 @@ class Prediction(_message.Message):
         image_id: _builtins.str | None = ...,
         person_detected: _builtins.bool | None = ...,
         review_recommended: _builtins.bool | None = ...,
+        frames_judged: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_image_hosted", b"_image_hosted", "_image_id", b"_image_id", "_image_url", b"_image_url", "_person_detected", b"_person_detected", "_review_recommended", b"_review_recommended", "_url", b"_url", "image_hosted", b"image_hosted", "image_id", b"image_id", "image_url", b"image_url", "person_detected", b"person_detected", "results", b"results", "review_recommended", b"review_recommended", "url", b"url"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_image_hosted", b"_image_hosted", "_image_id", b"_image_id", "_image_url", b"_image_url", "_person_detected", b"_person_detected", "_review_recommended", b"_review_recommended", "_url", b"_url", "confidence", b"confidence", "ensemble_category", b"ensemble_category", "final_decision", b"final_decision", "image", b"image", "image_hosted", b"image_hosted", "image_id", b"image_id", "image_url", b"image_url", "models_used", b"models_used", "person_detected", b"person_detected", "results", b"results", "review_recommended", b"review_recommended", "total_time_ms", b"total_time_ms", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_image_hosted", b"_image_hosted", "_image_id", b"_image_id", "_image_url", b"_image_url", "_person_detected", b"_person_detected", "_review_recommended", b"_review_recommended", "_url", b"_url", "confidence", b"confidence", "ensemble_category", b"ensemble_category", "final_decision", b"final_decision", "frames_judged", b"frames_judged", "image", b"image", "image_hosted", b"image_hosted", "image_id", b"image_id", "image_url", b"image_url", "models_used", b"models_used", "person_detected", b"person_detected", "results", b"results", "review_recommended", b"review_recommended", "total_time_ms", b"total_time_ms", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__image_hosted: _TypeAlias = _typing.Literal["image_hosted"]  # noqa: Y015
     _WhichOneofArgType__image_hosted: _TypeAlias = _typing.Literal["_image_hosted", b"_image_hosted"]  # noqa: Y015
@@ -1239,6 +1248,56 @@ class PredictStreamingRequest(_message.Message):
 Global___PredictStreamingRequest: _TypeAlias = PredictStreamingRequest  # noqa: Y015
 
 @_typing.final
+class PredictLinesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UPLOAD_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    total: _builtins.int
+    @_builtins.property
+    def upload(self) -> _httpbody_pb2.HttpBody: ...
+    def __init__(
+        self,
+        *,
+        upload: _httpbody_pb2.HttpBody | None = ...,
+        total: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total", b"_total", "input", b"input", "total", b"total", "upload", b"upload"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total", b"_total", "input", b"input", "total", b"total", "upload", b"upload"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__total: _TypeAlias = _typing.Literal["total"]  # noqa: Y015
+    _WhichOneofArgType__total: _TypeAlias = _typing.Literal["_total", b"_total"]  # noqa: Y015
+    _WhichOneofReturnType_input: _TypeAlias = _typing.Literal["upload"]  # noqa: Y015
+    _WhichOneofArgType_input: _TypeAlias = _typing.Literal["input", b"input"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total) -> _WhichOneofReturnType__total | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_input) -> _WhichOneofReturnType_input | None: ...
+
+Global___PredictLinesRequest: _TypeAlias = PredictLinesRequest  # noqa: Y015
+
+@_typing.final
+class PredictLinesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def lines(self) -> _httpbody_pb2.HttpBody: ...
+    def __init__(
+        self,
+        *,
+        lines: _httpbody_pb2.HttpBody | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PredictLinesResponse: _TypeAlias = PredictLinesResponse  # noqa: Y015
+
+@_typing.final
 class PredictStreamingResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1262,6 +1321,7 @@ class PredictStreamingResponse(_message.Message):
     IMAGE_ID_FIELD_NUMBER: _builtins.int
     PERSON_DETECTED_FIELD_NUMBER: _builtins.int
     REVIEW_RECOMMENDED_FIELD_NUMBER: _builtins.int
+    FRAMES_JUDGED_FIELD_NUMBER: _builtins.int
     type: _builtins.str
     image: _builtins.str
     error: _builtins.str
@@ -1278,6 +1338,7 @@ class PredictStreamingResponse(_message.Message):
     image_id: _builtins.str
     person_detected: _builtins.bool
     review_recommended: _builtins.bool
+    frames_judged: _builtins.int
     @_builtins.property
     def errors(self) -> _struct_pb2.Value: ...
     @_builtins.property
@@ -1309,10 +1370,11 @@ class PredictStreamingResponse(_message.Message):
         image_id: _builtins.str | None = ...,
         person_detected: _builtins.bool | None = ...,
         review_recommended: _builtins.bool | None = ...,
+        frames_judged: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_average_time_per_image_ms", b"_average_time_per_image_ms", "_confidence", b"_confidence", "_ensemble_category", b"_ensemble_category", "_error", b"_error", "_final_decision", b"_final_decision", "_image", b"_image", "_image_hosted", b"_image_hosted", "_image_id", b"_image_id", "_image_url", b"_image_url", "_nsfw_count", b"_nsfw_count", "_person_detected", b"_person_detected", "_review_recommended", b"_review_recommended", "_safe_count", b"_safe_count", "_total_processed", b"_total_processed", "_total_time_ms", b"_total_time_ms", "_type", b"_type", "average_time_per_image_ms", b"average_time_per_image_ms", "confidence", b"confidence", "ensemble_category", b"ensemble_category", "error", b"error", "errors", b"errors", "final_decision", b"final_decision", "image", b"image", "image_hosted", b"image_hosted", "image_id", b"image_id", "image_url", b"image_url", "models_used", b"models_used", "nsfw_count", b"nsfw_count", "person_detected", b"person_detected", "progress", b"progress", "results", b"results", "review_recommended", b"review_recommended", "safe_count", b"safe_count", "total_processed", b"total_processed", "total_time_ms", b"total_time_ms", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_average_time_per_image_ms", b"_average_time_per_image_ms", "_confidence", b"_confidence", "_ensemble_category", b"_ensemble_category", "_error", b"_error", "_final_decision", b"_final_decision", "_frames_judged", b"_frames_judged", "_image", b"_image", "_image_hosted", b"_image_hosted", "_image_id", b"_image_id", "_image_url", b"_image_url", "_nsfw_count", b"_nsfw_count", "_person_detected", b"_person_detected", "_review_recommended", b"_review_recommended", "_safe_count", b"_safe_count", "_total_processed", b"_total_processed", "_total_time_ms", b"_total_time_ms", "_type", b"_type", "average_time_per_image_ms", b"average_time_per_image_ms", "confidence", b"confidence", "ensemble_category", b"ensemble_category", "error", b"error", "errors", b"errors", "final_decision", b"final_decision", "frames_judged", b"frames_judged", "image", b"image", "image_hosted", b"image_hosted", "image_id", b"image_id", "image_url", b"image_url", "models_used", b"models_used", "nsfw_count", b"nsfw_count", "person_detected", b"person_detected", "progress", b"progress", "results", b"results", "review_recommended", b"review_recommended", "safe_count", b"safe_count", "total_processed", b"total_processed", "total_time_ms", b"total_time_ms", "type", b"type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_average_time_per_image_ms", b"_average_time_per_image_ms", "_confidence", b"_confidence", "_ensemble_category", b"_ensemble_category", "_error", b"_error", "_final_decision", b"_final_decision", "_image", b"_image", "_image_hosted", b"_image_hosted", "_image_id", b"_image_id", "_image_url", b"_image_url", "_nsfw_count", b"_nsfw_count", "_person_detected", b"_person_detected", "_review_recommended", b"_review_recommended", "_safe_count", b"_safe_count", "_total_processed", b"_total_processed", "_total_time_ms", b"_total_time_ms", "_type", b"_type", "average_time_per_image_ms", b"average_time_per_image_ms", "confidence", b"confidence", "ensemble_category", b"ensemble_category", "error", b"error", "errors", b"errors", "final_decision", b"final_decision", "image", b"image", "image_hosted", b"image_hosted", "image_id", b"image_id", "image_url", b"image_url", "models_used", b"models_used", "nsfw_count", b"nsfw_count", "person_detected", b"person_detected", "progress", b"progress", "results", b"results", "review_recommended", b"review_recommended", "safe_count", b"safe_count", "total_processed", b"total_processed", "total_time_ms", b"total_time_ms", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_average_time_per_image_ms", b"_average_time_per_image_ms", "_confidence", b"_confidence", "_ensemble_category", b"_ensemble_category", "_error", b"_error", "_final_decision", b"_final_decision", "_frames_judged", b"_frames_judged", "_image", b"_image", "_image_hosted", b"_image_hosted", "_image_id", b"_image_id", "_image_url", b"_image_url", "_nsfw_count", b"_nsfw_count", "_person_detected", b"_person_detected", "_review_recommended", b"_review_recommended", "_safe_count", b"_safe_count", "_total_processed", b"_total_processed", "_total_time_ms", b"_total_time_ms", "_type", b"_type", "average_time_per_image_ms", b"average_time_per_image_ms", "confidence", b"confidence", "ensemble_category", b"ensemble_category", "error", b"error", "errors", b"errors", "final_decision", b"final_decision", "frames_judged", b"frames_judged", "image", b"image", "image_hosted", b"image_hosted", "image_id", b"image_id", "image_url", b"image_url", "models_used", b"models_used", "nsfw_count", b"nsfw_count", "person_detected", b"person_detected", "progress", b"progress", "results", b"results", "review_recommended", b"review_recommended", "safe_count", b"safe_count", "total_processed", b"total_processed", "total_time_ms", b"total_time_ms", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__average_time_per_image_ms: _TypeAlias = _typing.Literal["average_time_per_image_ms"]  # noqa: Y015
     _WhichOneofArgType__average_time_per_image_ms: _TypeAlias = _typing.Literal["_average_time_per_image_ms", b"_average_time_per_image_ms"]  # noqa: Y015
@@ -1324,6 +1386,8 @@ class PredictStreamingResponse(_message.Message):
     _WhichOneofArgType__error: _TypeAlias = _typing.Literal["_error", b"_error"]  # noqa: Y015
     _WhichOneofReturnType__final_decision: _TypeAlias = _typing.Literal["final_decision"]  # noqa: Y015
     _WhichOneofArgType__final_decision: _TypeAlias = _typing.Literal["_final_decision", b"_final_decision"]  # noqa: Y015
+    _WhichOneofReturnType__frames_judged: _TypeAlias = _typing.Literal["frames_judged"]  # noqa: Y015
+    _WhichOneofArgType__frames_judged: _TypeAlias = _typing.Literal["_frames_judged", b"_frames_judged"]  # noqa: Y015
     _WhichOneofReturnType__image: _TypeAlias = _typing.Literal["image"]  # noqa: Y015
     _WhichOneofArgType__image: _TypeAlias = _typing.Literal["_image", b"_image"]  # noqa: Y015
     _WhichOneofReturnType__image_hosted: _TypeAlias = _typing.Literal["image_hosted"]  # noqa: Y015
@@ -1356,6 +1420,8 @@ class PredictStreamingResponse(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__error) -> _WhichOneofReturnType__error | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__final_decision) -> _WhichOneofReturnType__final_decision | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__frames_judged) -> _WhichOneofReturnType__frames_judged | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__image) -> _WhichOneofReturnType__image | None: ...
     @_typing.overload
@@ -1583,6 +1649,45 @@ class GetImageResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetImageResponse: _TypeAlias = GetImageResponse  # noqa: Y015
+
+@_typing.final
+class DownloadImageRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMAGE_ID_FIELD_NUMBER: _builtins.int
+    image_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        image_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image_id", b"image_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DownloadImageRequest: _TypeAlias = DownloadImageRequest  # noqa: Y015
+
+@_typing.final
+class DownloadImageResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def image(self) -> _httpbody_pb2.HttpBody: ...
+    def __init__(
+        self,
+        *,
+        image: _httpbody_pb2.HttpBody | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DownloadImageResponse: _TypeAlias = DownloadImageResponse  # noqa: Y015
 
 @_typing.final
 class GetConsoleRequest(_message.Message):

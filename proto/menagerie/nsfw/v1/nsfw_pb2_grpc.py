@@ -69,6 +69,11 @@ class NsfwServiceStub:
                 request_serializer=menagerie_dot_nsfw_dot_v1_dot_nsfw__pb2.PredictStreamingRequest.SerializeToString,
                 response_deserializer=menagerie_dot_nsfw_dot_v1_dot_nsfw__pb2.PredictStreamingResponse.FromString,
                 _registered_method=True)
+        self.PredictLines = channel.stream_stream(
+                '/menagerie.nsfw.v1.NsfwService/PredictLines',
+                request_serializer=menagerie_dot_nsfw_dot_v1_dot_nsfw__pb2.PredictLinesRequest.SerializeToString,
+                response_deserializer=menagerie_dot_nsfw_dot_v1_dot_nsfw__pb2.PredictLinesResponse.FromString,
+                _registered_method=True)
         self.GetStats = channel.unary_unary(
                 '/menagerie.nsfw.v1.NsfwService/GetStats',
                 request_serializer=menagerie_dot_nsfw_dot_v1_dot_nsfw__pb2.GetStatsRequest.SerializeToString,
@@ -78,6 +83,11 @@ class NsfwServiceStub:
                 '/menagerie.nsfw.v1.NsfwService/GetImage',
                 request_serializer=menagerie_dot_nsfw_dot_v1_dot_nsfw__pb2.GetImageRequest.SerializeToString,
                 response_deserializer=menagerie_dot_nsfw_dot_v1_dot_nsfw__pb2.GetImageResponse.FromString,
+                _registered_method=True)
+        self.DownloadImage = channel.unary_stream(
+                '/menagerie.nsfw.v1.NsfwService/DownloadImage',
+                request_serializer=menagerie_dot_nsfw_dot_v1_dot_nsfw__pb2.DownloadImageRequest.SerializeToString,
+                response_deserializer=menagerie_dot_nsfw_dot_v1_dot_nsfw__pb2.DownloadImageResponse.FromString,
                 _registered_method=True)
         self.GetConsole = channel.unary_unary(
                 '/menagerie.nsfw.v1.NsfwService/GetConsole',
@@ -131,6 +141,12 @@ class NsfwServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PredictLines(self, request_iterator, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetStats(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -138,6 +154,12 @@ class NsfwServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetImage(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DownloadImage(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -187,6 +209,11 @@ def add_NsfwServiceServicer_to_server(servicer, server):
                     request_deserializer=menagerie_dot_nsfw_dot_v1_dot_nsfw__pb2.PredictStreamingRequest.FromString,
                     response_serializer=menagerie_dot_nsfw_dot_v1_dot_nsfw__pb2.PredictStreamingResponse.SerializeToString,
             ),
+            'PredictLines': grpc.stream_stream_rpc_method_handler(
+                    servicer.PredictLines,
+                    request_deserializer=menagerie_dot_nsfw_dot_v1_dot_nsfw__pb2.PredictLinesRequest.FromString,
+                    response_serializer=menagerie_dot_nsfw_dot_v1_dot_nsfw__pb2.PredictLinesResponse.SerializeToString,
+            ),
             'GetStats': grpc.unary_unary_rpc_method_handler(
                     servicer.GetStats,
                     request_deserializer=menagerie_dot_nsfw_dot_v1_dot_nsfw__pb2.GetStatsRequest.FromString,
@@ -196,6 +223,11 @@ def add_NsfwServiceServicer_to_server(servicer, server):
                     servicer.GetImage,
                     request_deserializer=menagerie_dot_nsfw_dot_v1_dot_nsfw__pb2.GetImageRequest.FromString,
                     response_serializer=menagerie_dot_nsfw_dot_v1_dot_nsfw__pb2.GetImageResponse.SerializeToString,
+            ),
+            'DownloadImage': grpc.unary_stream_rpc_method_handler(
+                    servicer.DownloadImage,
+                    request_deserializer=menagerie_dot_nsfw_dot_v1_dot_nsfw__pb2.DownloadImageRequest.FromString,
+                    response_serializer=menagerie_dot_nsfw_dot_v1_dot_nsfw__pb2.DownloadImageResponse.SerializeToString,
             ),
             'GetConsole': grpc.unary_unary_rpc_method_handler(
                     servicer.GetConsole,
@@ -403,6 +435,33 @@ class NsfwService:
             _registered_method=True)
 
     @staticmethod
+    def PredictLines(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/menagerie.nsfw.v1.NsfwService/PredictLines',
+            menagerie_dot_nsfw_dot_v1_dot_nsfw__pb2.PredictLinesRequest.SerializeToString,
+            menagerie_dot_nsfw_dot_v1_dot_nsfw__pb2.PredictLinesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetStats(request,
             target,
             options=(),
@@ -446,6 +505,33 @@ class NsfwService:
             '/menagerie.nsfw.v1.NsfwService/GetImage',
             menagerie_dot_nsfw_dot_v1_dot_nsfw__pb2.GetImageRequest.SerializeToString,
             menagerie_dot_nsfw_dot_v1_dot_nsfw__pb2.GetImageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DownloadImage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/menagerie.nsfw.v1.NsfwService/DownloadImage',
+            menagerie_dot_nsfw_dot_v1_dot_nsfw__pb2.DownloadImageRequest.SerializeToString,
+            menagerie_dot_nsfw_dot_v1_dot_nsfw__pb2.DownloadImageResponse.FromString,
             options,
             channel_credentials,
             insecure,

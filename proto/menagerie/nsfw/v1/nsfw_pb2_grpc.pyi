@@ -38,8 +38,10 @@ class NsfwServiceStub:
     PredictMulti: _grpc.StreamUnaryMultiCallable[_nsfw_pb2.PredictMultiRequest, _nsfw_pb2.PredictMultiResponse]
     PredictUrls: _grpc.UnaryUnaryMultiCallable[_nsfw_pb2.PredictUrlsRequest, _nsfw_pb2.PredictUrlsResponse]
     PredictStreaming: _grpc.StreamStreamMultiCallable[_nsfw_pb2.PredictStreamingRequest, _nsfw_pb2.PredictStreamingResponse]
+    PredictLines: _grpc.StreamStreamMultiCallable[_nsfw_pb2.PredictLinesRequest, _nsfw_pb2.PredictLinesResponse]
     GetStats: _grpc.UnaryUnaryMultiCallable[_nsfw_pb2.GetStatsRequest, _nsfw_pb2.GetStatsResponse]
     GetImage: _grpc.UnaryUnaryMultiCallable[_nsfw_pb2.GetImageRequest, _nsfw_pb2.GetImageResponse]
+    DownloadImage: _grpc.UnaryStreamMultiCallable[_nsfw_pb2.DownloadImageRequest, _nsfw_pb2.DownloadImageResponse]
     GetConsole: _grpc.UnaryUnaryMultiCallable[_nsfw_pb2.GetConsoleRequest, _nsfw_pb2.GetConsoleResponse]
 
 @_typing.type_check_only
@@ -52,8 +54,10 @@ class NsfwServiceAsyncStub(NsfwServiceStub):
     PredictMulti: _aio.StreamUnaryMultiCallable[_nsfw_pb2.PredictMultiRequest, _nsfw_pb2.PredictMultiResponse]  # type: ignore[assignment]
     PredictUrls: _aio.UnaryUnaryMultiCallable[_nsfw_pb2.PredictUrlsRequest, _nsfw_pb2.PredictUrlsResponse]  # type: ignore[assignment]
     PredictStreaming: _aio.StreamStreamMultiCallable[_nsfw_pb2.PredictStreamingRequest, _nsfw_pb2.PredictStreamingResponse]  # type: ignore[assignment]
+    PredictLines: _aio.StreamStreamMultiCallable[_nsfw_pb2.PredictLinesRequest, _nsfw_pb2.PredictLinesResponse]  # type: ignore[assignment]
     GetStats: _aio.UnaryUnaryMultiCallable[_nsfw_pb2.GetStatsRequest, _nsfw_pb2.GetStatsResponse]  # type: ignore[assignment]
     GetImage: _aio.UnaryUnaryMultiCallable[_nsfw_pb2.GetImageRequest, _nsfw_pb2.GetImageResponse]  # type: ignore[assignment]
+    DownloadImage: _aio.UnaryStreamMultiCallable[_nsfw_pb2.DownloadImageRequest, _nsfw_pb2.DownloadImageResponse]  # type: ignore[assignment]
     GetConsole: _aio.UnaryUnaryMultiCallable[_nsfw_pb2.GetConsoleRequest, _nsfw_pb2.GetConsoleResponse]  # type: ignore[assignment]
 
 class NsfwServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -107,6 +111,13 @@ class NsfwServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_nsfw_pb2.PredictStreamingResponse], _abc.AsyncIterator[_nsfw_pb2.PredictStreamingResponse]]: ...
 
     @_abc_1.abstractmethod
+    def PredictLines(
+        self,
+        request_iterator: _MaybeAsyncIterator[_nsfw_pb2.PredictLinesRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_nsfw_pb2.PredictLinesResponse], _abc.AsyncIterator[_nsfw_pb2.PredictLinesResponse]]: ...
+
+    @_abc_1.abstractmethod
     def GetStats(
         self,
         request: _nsfw_pb2.GetStatsRequest,
@@ -119,6 +130,13 @@ class NsfwServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _nsfw_pb2.GetImageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_nsfw_pb2.GetImageResponse, _abc.Awaitable[_nsfw_pb2.GetImageResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def DownloadImage(
+        self,
+        request: _nsfw_pb2.DownloadImageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_nsfw_pb2.DownloadImageResponse], _abc.AsyncIterator[_nsfw_pb2.DownloadImageResponse]]: ...
 
     @_abc_1.abstractmethod
     def GetConsole(

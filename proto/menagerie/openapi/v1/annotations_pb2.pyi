@@ -95,6 +95,7 @@ class Operation(_message.Message):
     MEDIA_TYPE_FIELD_NUMBER: _builtins.int
     UNDESCRIBED_FIELD_NUMBER: _builtins.int
     JSON_OF_FIELD_NUMBER: _builtins.int
+    JSON_BODY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     summary: _builtins.str
     tag: _builtins.str
@@ -103,6 +104,7 @@ class Operation(_message.Message):
     media_type: _builtins.str
     undescribed: _builtins.bool
     json_of: _builtins.str
+    json_body: _builtins.bool
     @_builtins.property
     def form(self) -> _containers.RepeatedCompositeFieldContainer[Global___FormField]: ...
     @_builtins.property
@@ -123,10 +125,11 @@ class Operation(_message.Message):
         media_type: _builtins.str = ...,
         undescribed: _builtins.bool = ...,
         json_of: _builtins.str = ...,
+        json_body: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "errors", b"errors", "form", b"form", "form_schema", b"form_schema", "id", b"id", "json_of", b"json_of", "media_type", b"media_type", "paths", b"paths", "summary", b"summary", "tag", b"tag", "undescribed", b"undescribed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "errors", b"errors", "form", b"form", "form_schema", b"form_schema", "id", b"id", "json_body", b"json_body", "json_of", b"json_of", "media_type", b"media_type", "paths", b"paths", "summary", b"summary", "tag", b"tag", "undescribed", b"undescribed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,1 +1,1 @@
-"""menagerie.coral.v1: bleached coral on photographs of reefs, judged by jobs."""
+"""menagerie.coral.v1: bleached coral in photographs of reefs, as background jobs."""

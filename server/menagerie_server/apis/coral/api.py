@@ -1,4 +1,4 @@
-"""The coral API, put together."""
+"""The coral API as a served API."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class CoralApi(ServedApi):
-    """Takes photographs of reefs as jobs, and runs these with one model or two."""
+    """Accepts photographs of reefs as jobs, and runs them with one or two models."""
 
     api = CORAL
     roles = (CORAL.name,)
@@ -34,7 +34,7 @@ class CoralApi(ServedApi):
 
     @property
     def state(self) -> State:
-        """As the classifier's models are."""
+        """The state of the classifier's models."""
         return self._classifier.state
 
     def add_to(self, server: grpc.aio.Server) -> None:
@@ -46,7 +46,7 @@ class CoralApi(ServedApi):
         await self._classifier.load(self._load(models))
 
     async def _load(self, models: Models) -> CoralClassifier:
-        # A profile's second model changes labels: without it the answers would be another profile's.
+        # The second model changes labels: serving without it would change the answers silently.
         second = [SECONDARY_ROLE] if models.fills([SECONDARY_ROLE]) else []
         loaded = await models.load(CORAL.name, *second)
         resources = self._resources
@@ -55,7 +55,7 @@ class CoralApi(ServedApi):
             resources.job_threads,
             second=loaded.get(SECONDARY_ROLE),
             max_pixels=resources.settings.coral.max_pixels,
-            under_way=max(BATCHES_IN_FLIGHT, resources.cores),
+            max_in_flight=max(BATCHES_IN_FLIGHT, resources.cores),
         )
         resources.jobs.register(CORAL.name, CoralJobRunner(classifier, resources.objects).run)
         return classifier

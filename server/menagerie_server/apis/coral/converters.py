@@ -1,4 +1,4 @@
-"""From jobs to coral's messages."""
+"""Converts jobs to messages of menagerie.coral.v1."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Status = TypeVar("Status", pb.GetStatusResponse, pb.WatchStatusResponse)
 
 
 def job_status(job: Job, response: type[Status]) -> Status:
-    """Say how far a job is; what is not known yet is left out, and zeros are told."""
+    """Return a job's progress; what is not known yet is unset, and zeros are set."""
     status = response(
-        # A job that was handed back is on its way, whoever takes it up again.
+        # A requeued job has begun, whichever attempt continues it.
         status=PROCESSING if job.total and not job.has_ended else job.state,
         completed_chunks=job.completed,
         total_chunks=job.total,

@@ -1,4 +1,4 @@
-"""Files as data URLs (RFC 2397), in pieces as they come."""
+"""Encodes files as data URLs (RFC 2397), streaming."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ async def data_url(content_type: str, pieces: AsyncIterable[bytes]) -> AsyncIter
     head, rest = f"data:{content_type};base64,".encode(), b""
     async for piece in pieces:
         data = rest + piece
-        # Base64 turns groups of three bytes into four letters: what follows the last whole one waits.
+        # Base64 encodes groups of three bytes: an incomplete one waits for the next piece.
         end = len(data) - len(data) % 3
         yield head + await asyncio.to_thread(b64encode, data[:end])
         head, rest = b"", data[end:]

@@ -1,4 +1,4 @@
-"""The errors of the coral API that no other has."""
+"""The errors that only the coral API has."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from menagerie_server.errors import ApiError, WireError, api_errors
 
 
 class JobNotCompleted(ApiError):
-    """Raised when a result is asked for that is not there yet, or never will be."""
+    """Raised when the result of a job is requested that has not completed, or has failed."""
 
     def __init__(self) -> None:
         super().__init__("Job not completed")

@@ -1,4 +1,4 @@
-"""The job of a photograph: judge its tiles, draw the result, and go on where an earlier attempt stopped."""
+"""Runs a photograph's job: classifies its tiles and draws the result, resuming after an earlier attempt."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from menagerie_server.store.objects import Objects
 
 SAVE_SECONDS: Final = 0.25
-"""How often what is judged is saved: a save takes some milliseconds, and a crash repeats what was not."""
+"""How often results are saved: a save takes some milliseconds, and a crash loses those since the last."""
 PIECE_BYTES: Final = 1024 * 1024
 
 
@@ -43,20 +43,21 @@ class CoralJobRunner:
         self._objects = objects
 
     async def run(self, job: Job, attempt: JobAttempt) -> None:
-        """Make one attempt at a job; `jobs.attempt.Runner` says what it may raise."""
+        """Make one attempt at a job, as `jobs.attempt.Runner` says."""
         try:
             photo = await self._classifier.open(await self._objects.get(job.input))
         except (ImageUnreadable, ImageDamaged, ImageTooLarge) as error:
             await attempt.fail(wire_error(error, ERRORS).text or str(error))
             return
-        await self._judge(photo, job.completed, attempt)
+        await self._classify(photo.image, job.completed, attempt)
         chunks = [ChunkResult(**value) for value in await attempt.results()]  # type: ignore[arg-type]
-        await self._draw(photo, chunks, result_image_name(job.folder))
-        await attempt.complete(asdict(self._classifier.summarise(chunks), dict_factory=_given))
+        await self._draw(photo.image, chunks, result_image_name(job.folder))
+        summary = self._classifier.summarise(chunks, missing_fraction=photo.missing_fraction)
+        await attempt.complete(asdict(summary, dict_factory=_given))
 
-    async def _judge(self, photo: Image.Image, start: int, attempt: JobAttempt) -> None:
+    async def _classify(self, photo: Image.Image, start: int, attempt: JobAttempt) -> None:
         judged: dict[int, Json] = {}
-        await attempt.save(judged, total=len(Grid(photo.width, photo.height)))
+        await attempt.save(judged, total=len(Grid(*photo.size)))
         saved = time.monotonic()
         async with aclosing(self._classifier.classify(photo, start=start)) as batches:
             async for batch in batches:
@@ -73,12 +74,12 @@ class CoralJobRunner:
             await self._classifier.draw(photo, chunks, file)
             file.seek(0)
             await self._objects.put(name, _pieces(file))
-            # The disk takes milliseconds to take back tens of megabytes.
+            # Freeing tens of megabytes takes milliseconds.
             await asyncio.to_thread(file.close)
 
 
 def _given(fields: list[tuple[str, Json]]) -> dict[str, Json]:
-    """Leave out what only a second model gives, where there is none."""
+    """Leave out what only a second model gives or only a file cut short has, where there is none."""
     return {name: value for name, value in fields if value is not None}
 
 

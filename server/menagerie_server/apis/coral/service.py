@@ -1,4 +1,4 @@
-"""menagerie.coral.v1: bleached coral on photographs of reefs."""
+"""menagerie.coral.v1: bleached coral in photographs of reefs."""
 
 from __future__ import annotations
 
@@ -34,23 +34,26 @@ SUCCESS = "success"
 LARGEST_ID = 2**32 - 1
 PNG = "image/png"
 JSON = "application/json"
+EVENTS = "text/event-stream"
+LAST_EVENT = b"retry: 3600000\nevent: end\ndata: {}\n\n"
+"""Tells a browser to stop (WHATWG HTML, 9.2); one that does not close its EventSource comes back hourly."""
 
 
 class CoralService(coral_pb2_grpc.CoralServiceServicer):
-    """The coral API: its documented operations over jobs."""
+    """The documented operations of the coral API, on jobs."""
 
     def __init__(self, jobs: Jobs, objects: Objects) -> None:
         self._jobs = jobs
         self._objects = objects
 
     async def GetHealth(self, request: pb.GetHealthRequest, context: Context) -> pb.GetHealthResponse:
-        """Say that the service responds."""
+        """Return that the service is up."""
         return pb.GetHealthResponse(status=SUCCESS)
 
     async def Classify(
         self, request: AsyncIterator[pb.ClassifyRequest], context: Context
     ) -> pb.ClassifyResponse:
-        """Take a photograph; once its id is told, it is never lost."""
+        """Accept a photograph as a job; once its id is returned, the job is never lost."""
         upload = Upload(request)
         try:
             return pb.ClassifyResponse(
@@ -65,7 +68,7 @@ class CoralService(coral_pb2_grpc.CoralServiceServicer):
     async def GetStatus(  # type: ignore[override]  # a response may be serialised already
         self, request: pb.GetStatusRequest, context: Context
     ) -> pb.GetStatusResponse | bytes:
-        """Say how far a job is, and the result of a completed one."""
+        """Return a job's progress, and the result of a completed one."""
         job = await self._job(request.job_id)
         status = job_status(job, pb.GetStatusResponse)
         if job.state != COMPLETED or request.omit_result:
@@ -76,7 +79,7 @@ class CoralService(coral_pb2_grpc.CoralServiceServicer):
     async def DownloadStatus(
         self, request: pb.DownloadStatusRequest, context: Context
     ) -> AsyncIterator[pb.DownloadStatusResponse]:
-        """Say as JSON what GetStatus says."""
+        """Return as JSON what GetStatus returns."""
         job = await self._job(request.job_id)
         async for body in _bodies(JSON, self._status_json(job, omit_result=request.omit_result)):
             yield pb.DownloadStatusResponse(json=body)
@@ -85,9 +88,25 @@ class CoralService(coral_pb2_grpc.CoralServiceServicer):
         self, request: pb.WatchStatusRequest, context: Context
     ) -> AsyncIterator[pb.WatchStatusResponse]:
         """Say how far a job is now, and each time that it changes."""
+        async for status in self._watch(request.job_id):
+            yield status
+
+    async def WatchStatusEvents(
+        self, request: pb.WatchStatusEventsRequest, context: Context
+    ) -> AsyncIterator[pb.WatchStatusEventsResponse]:
+        """Say as server-sent events what WatchStatus says."""
+        async for body in _bodies(EVENTS, self._events(request.job_id)):
+            yield pb.WatchStatusEventsResponse(events=body)
+
+    async def _events(self, job_id: str) -> AsyncIterator[bytes]:
+        async for status in self._watch(job_id):
+            yield b"data: %s\n\n" % status_json(status)
+        yield LAST_EVENT
+
+    async def _watch(self, job_id: str) -> AsyncIterator[pb.WatchStatusResponse]:
         told = False
         try:
-            async for job in self._jobs.watch(CORAL.name, _number(request.job_id)):
+            async for job in self._jobs.watch(CORAL.name, _number(job_id)):
                 yield job_status(job, pb.WatchStatusResponse)
                 told = True
         except (JobNotFound, StoreUnavailable) as error:
@@ -141,7 +160,11 @@ async def _bodies(content_type: str, pieces: AsyncIterator[bytes]) -> AsyncItera
 
 
 def _number(text: str) -> int:
-    """Return the id that a text says. Raises JobNotFound where it is none."""
+    """Parse a job's id.
+
+    Raises:
+        JobNotFound: the text is no id.
+    """
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_ID))):
         raise JobNotFound
     if int(text) > LARGEST_ID:

@@ -1,4 +1,4 @@
-"""What can be set of the coral API."""
+"""The settings of the coral API."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from menagerie_server.api_settings import ApiSettings, Port
 
 
 class CoralSettings(ApiSettings):
-    """What can be set of the coral API."""
+    """The settings of the coral API."""
 
     port: Port = 5001
     max_pixels: PositiveInt = 40_000_000

@@ -1,7 +1,7 @@
-"""The status of a job as JSON, in pieces.
+"""The status of a job as JSON, streaming.
 
-Envoy would write JSON of a message, too, but all of it at once: 61 MB took it 2.3 seconds, in which others on
-the same thread waited.
+Envoy could transcode it, but all at once: 61 MB took it 2.3 seconds, in which others on the same thread
+waited.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from menagerie_server.jobs.job import Json
 
 CHUNKS_AT_ONCE: Final = 100
-"""How many are written before others get their turn: they take half a millisecond."""
+"""How many chunks are encoded before the event loop runs others: they take half a millisecond."""
 
 
-def status_json(status: pb.GetStatusResponse) -> bytes:
+def status_json(status: pb.GetStatusResponse | pb.WatchStatusResponse) -> bytes:
     """Return a status without a result as JSON."""
     return _text(_fields(status))
 
@@ -33,8 +33,8 @@ async def status_json_with_result(
 ) -> AsyncIterator[bytes]:
     """Yield the status of a completed job as JSON, its fields in the order of the message.
 
-    `image` yields `result_image`, in ASCII that JSON does not escape; what goes wrong with its first piece is
-    raised before anything is yielded. What breaks off later is no JSON, so nobody takes it for the whole.
+    `image` yields `result_image`, in ASCII that JSON does not escape. An error of its first piece is raised
+    before anything is yielded; a later one leaves truncated JSON, which no client takes for the whole.
     """
     first = await anext(image)
     fields = _fields(status)

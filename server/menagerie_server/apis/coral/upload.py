@@ -1,4 +1,4 @@
-"""The photograph of one Classify call, checked and passed on while it arrives."""
+"""The photograph of one Classify call, checked and forwarded while it arrives."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ NO_FILENAME: Final = "No filename"
 
 
 class Upload:
-    """The photograph's bytes, as they arrive: iterate once.
+    """The photograph's bytes, as they arrive; can be iterated once.
 
-    What is wrong with the request is raised by the iteration, and kept in `error`: whoever iterates may give
-    an error of its own in its place.
+    An error of the request is raised by the iteration, and kept in `error`, as the consumer may raise one of
+    its own instead.
     """
 
     def __init__(self, requests: AsyncIterator[pb.ClassifyRequest]) -> None:
@@ -78,4 +78,4 @@ class Upload:
             self._pieces.append(bytes(piece))
 
     def complete(self) -> None:
-        """Whether there was a photograph shows at the end of the call."""
+        """Do nothing: the end of the call shows whether there was a photograph."""

@@ -1,1 +1,1 @@
-"""menagerie.species.v1: which animal a photograph shows, and what Gemini says of it."""
+"""menagerie.species.v1: which animal a photograph shows, and Gemini's analysis of images."""

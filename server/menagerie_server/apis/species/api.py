@@ -1,4 +1,4 @@
-"""The species API, put together."""
+"""The species API as a served API."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class SpeciesApi(ServedApi):
-    """Identifies species with the models of three roles, of which it needs the first, and asks Gemini."""
+    """Identifies species with the models of three roles, of which it requires the first, and asks Gemini."""
 
     api = SPECIES
     roles = (SPECIES.name,)
@@ -51,7 +51,7 @@ class SpeciesApi(ServedApi):
 
     @property
     def state(self) -> State:
-        """As the identifier's models are."""
+        """The state of the identifier's models."""
         return self._identifier.state
 
     def add_to(self, server: grpc.aio.Server) -> None:
@@ -59,7 +59,7 @@ class SpeciesApi(ServedApi):
         species_pb2_grpc.add_SpeciesServiceServicer_to_server(self._service, server)
 
     async def load(self, models: Models) -> None:
-        """Load the classifier and the detectors of people; without these nobody is found."""
+        """Load the classifier and the detectors of people; without the detectors no people are found."""
         await self._identifier.load(self._load(models))
 
     async def _load(self, models: Models) -> SpeciesIdentifier:
@@ -67,7 +67,7 @@ class SpeciesApi(ServedApi):
         people = None
         if {FIGURES, FACES} <= set(loaded):
             people = PeopleFinder(figures=loaded[FIGURES], faces=loaded[FACES])
-        # Reads the taxonomy, which takes longer than the event loop may be held.
+        # Reads the taxonomy, which would block the event loop for too long.
         return await asyncio.to_thread(SpeciesIdentifier, loaded[SPECIES.name], self._pipeline, people)
 
 

@@ -1,17 +1,35 @@
-"""Between what the species domain and Gemini answer and the messages of menagerie.species.v1."""
+"""Converts results of the species domain and of Gemini to messages of menagerie.species.v1."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+import pycountry
 from google.protobuf.struct_pb2 import Struct
 
 from menagerie.species.v1 import species_pb2 as pb
+from menagerie_inference.domains.species import Place
+from menagerie_server.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from menagerie_inference.domains.species import Detection, SpeciesClass, SpeciesResult
     from menagerie_server.apis.species.gemini.answers import Analysis, AnsweredImage, Group
     from menagerie_server.apis.species.gemini.json_object import JsonObject
+
+_COUNTRIES: Final = frozenset(country.alpha_3 for country in pycountry.countries)
+
+
+def place_of(request: pb.PredictStreamRequest) -> Place | None:
+    """Return where the camera stands, or None where that is not known.
+
+    Raises:
+        InvalidRequest: there is no such country, or a region without one.
+    """
+    if not request.country and not request.admin1_region:
+        return None
+    if request.country not in _COUNTRIES:
+        raise InvalidRequest(f"country: {request.country!r} is no ISO 3166-1 alpha-3 code.")
+    return Place(request.country, request.admin1_region)
 
 
 def species_prediction(result: SpeciesResult) -> pb.SpeciesPrediction:
@@ -44,7 +62,7 @@ def _detection(one: Detection) -> pb.Detection:
 
 
 def gemini_response(analysis: Analysis) -> pb.GeminiAnalyzeResponse:
-    """Return an analysis as a message. It may take a while: the answers may be long."""
+    """Convert an analysis to a message; slow if the answers are long."""
     return pb.GeminiAnalyzeResponse(
         prompt=analysis.prompt,
         schema=_struct(analysis.schema),

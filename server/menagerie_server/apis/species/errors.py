@@ -1,4 +1,4 @@
-"""The errors of the species API that no other has."""
+"""The errors that only the species API has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the species API's document asks of an uploaded photograph, checked before any of it is decoded."""
+"""The document's checks of an uploaded photograph, made before decoding."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ WRONG_SIGNATURE = "Invalid image file signature."
 
 @dataclass(frozen=True)
 class Photograph:
-    """A photograph worth decoding: its size, its declared type and its first bytes are as documented."""
+    """A photograph whose size, content type and signature are as documented."""
 
     content: bytes
     filename: str
 
     @classmethod
     def from_form(cls, part: Part) -> Photograph:
-        """Return the photograph of a form. A file without a content type has a wrong one.
+        """Return the photograph of a form; its content type is required.
 
         Raises:
             InvalidRequest: with the documented text.
@@ -41,7 +41,7 @@ class Photograph:
 
     @classmethod
     def from_message(cls, image: Image) -> Photograph:
-        """Return the photograph of a message. A content type is checked only where it is declared.
+        """Return the photograph of a message; its content type is optional.
 
         Raises:
             InvalidRequest: with the documented text.
@@ -61,7 +61,7 @@ class Photograph:
 
 
 def check_content_type(content_type: str) -> None:
-    """Refuse a file that is declared to be something else than a photograph.
+    """Check that a file is declared to be a photograph.
 
     Raises:
         InvalidRequest: with the documented text.

@@ -11,7 +11,7 @@ from menagerie.species.v1 import species_pb2 as pb
 from menagerie.species.v1 import species_pb2_grpc
 from menagerie_inference.concurrency import map_unordered
 from menagerie_inference.errors import ImageError, InferenceError, Overloaded
-from menagerie_server.apis.species.converters import gemini_response, species_prediction
+from menagerie_server.apis.species.converters import gemini_response, place_of, species_prediction
 from menagerie_server.apis.species.errors import ERRORS
 from menagerie_server.apis.species.photographs import Photograph
 from menagerie_server.errors import (
@@ -28,7 +28,7 @@ from menagerie_server.uploads import Form, read_form, temp_dir_ready
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from menagerie_inference.domains.species import SpeciesIdentifier, SpeciesResult
+    from menagerie_inference.domains.species import Place, SpeciesIdentifier, SpeciesResult
     from menagerie_server.apis.species.gemini.analyzer import GeminiAnalyzer
     from menagerie_server.interceptors import Context
     from menagerie_server.readiness import Loading
@@ -38,13 +38,13 @@ API_VERSION = "1.0.0"
 DOCS = "/docs"
 MODEL_VERSION_HEADER = "x-model-version"
 MAX_IN_FLIGHT = 16
-"""Photographs of one stream that are decoded, wait for the model or are identified, at most."""
+"""The most photographs of one stream that are decoded, queued or identified."""
 
 INFERENCE_FAILED = "SpeciesNet inference failed. Check server logs for details."
 
 
 class SpeciesService(species_pb2_grpc.SpeciesServiceServicer):
-    """The species API: its documented operations over one identifier, and over Gemini where it has a key."""
+    """The documented operations of the species API."""
 
     def __init__(
         self, identifier: Loading[SpeciesIdentifier], gemini: GeminiAnalyzer | None, *, docs_served: bool
@@ -54,13 +54,13 @@ class SpeciesService(species_pb2_grpc.SpeciesServiceServicer):
         self._docs = DOCS if docs_served else None
 
     async def GetInfo(self, request: pb.GetInfoRequest, context: Context) -> pb.GetInfoResponse:
-        """Name the service and its version."""
+        """Return the service's name and version."""
         return pb.GetInfoResponse(service=SERVICE, version=API_VERSION, healthz="/healthz", docs=self._docs)
 
     async def GetReadiness(
         self, request: pb.GetReadinessRequest, context: Context
     ) -> pb.GetReadinessResponse:
-        """Say what is configured."""
+        """Return what is configured."""
         configured, ready = self._gemini is not None, temp_dir_ready()
         return pb.GetReadinessResponse(
             status="ok" if configured and ready else "degraded",
@@ -69,7 +69,7 @@ class SpeciesService(species_pb2_grpc.SpeciesServiceServicer):
         )
 
     async def UploadFile(self, request: pb.UploadFileRequest, context: Context) -> pb.UploadFileResponse:
-        """Identify the species on one photograph."""
+        """Identify the species in one photograph."""
         photograph, _ = _read(request)
         prediction = await self._answer(photograph, context)
         return pb.UploadFileResponse(
@@ -79,7 +79,7 @@ class SpeciesService(species_pb2_grpc.SpeciesServiceServicer):
         )
 
     async def Analyze(self, request: pb.AnalyzeRequest, context: Context) -> pb.AnalyzeResponse:
-        """Identify the species on one photograph, and return the prompt beside it."""
+        """Identify the species in one photograph, and return the prompt with it."""
         photograph, form = _read(request)
         prompt = form.text("prompt") if form else request.prompt
         prediction = await self._answer(photograph, context)
@@ -93,7 +93,7 @@ class SpeciesService(species_pb2_grpc.SpeciesServiceServicer):
     async def GeminiAnalyze(
         self, request: AsyncIterator[pb.GeminiAnalyzeRequest], context: Context
     ) -> pb.GeminiAnalyzeResponse:
-        """Ask Gemini about each of several images; without a key, refuse before any of them is read."""
+        """Ask Gemini about each of several images; without a key, refuse before reading them."""
         if self._gemini is None:
             raise GeminiKeyMissing
         analysis = await self._gemini.analyze(request)
@@ -103,28 +103,29 @@ class SpeciesService(species_pb2_grpc.SpeciesServiceServicer):
     async def PredictStream(
         self, request: AsyncIterator[pb.PredictStreamRequest], context: Context
     ) -> AsyncIterator[pb.PredictStreamResponse]:
-        """Identify the species on each of any number of photographs, each answered as it is ready."""
+        """Identify the species in each photograph of a stream, and answer each as it is ready."""
         async for response in map_unordered(request, self._predict, limit=MAX_IN_FLIGHT):
             yield response
 
     async def _predict(self, request: pb.PredictStreamRequest) -> pb.PredictStreamResponse:
-        """Answer about one photograph of a stream; one that cannot be used ends nothing."""
+        """Answer about one photograph of a stream; an error concerns that photograph alone."""
         row = pb.PredictStreamResponse(id=request.id, filename=request.image.filename)
         try:
-            photograph = Photograph.from_message(request.image)
-            row.speciesnet.CopyFrom(species_prediction(await self._identify_in_turn(photograph)))
+            photograph, place = Photograph.from_message(request.image), place_of(request)
+            row.speciesnet.CopyFrom(species_prediction(await self._identify_in_turn(photograph, place)))
         except (InvalidRequest, RequestTooLarge, ImageError, InferenceFailed) as error:
             row.error = wire_error(error, ERRORS).text or str(error)
         return row
 
     @retry(retry=retry_if_exception_type(Overloaded), wait=wait_random_exponential(0.05, max=1.0))
-    async def _identify_in_turn(self, photograph: Photograph) -> SpeciesResult:
+    async def _identify_in_turn(self, photograph: Photograph, place: Place | None) -> SpeciesResult:
         """Identify a photograph, waiting where others' photographs fill the queue: a stream can wait."""
-        return await self._identify(photograph)
+        return await self._identify(photograph, place)
 
-    async def _identify(self, photograph: Photograph) -> SpeciesResult:
+    async def _identify(self, photograph: Photograph, place: Place | None = None) -> SpeciesResult:
+        identifier, content = self._identifier.get(), photograph.content
         try:
-            return await self._identifier.get().identify(photograph.content, deadline=DEADLINE.get())
+            return await identifier.identify(content, place=place, deadline=DEADLINE.get())
         except InferenceError:
             raise
         except Exception as error:

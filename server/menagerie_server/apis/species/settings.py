@@ -1,4 +1,4 @@
-"""What can be set of the species API."""
+"""The settings of the species API."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from menagerie_server.api_settings import ApiSettings, Port, none_if_blank
 
 
 class SpeciesSettings(ApiSettings):
-    """What can be set of the species API."""
+    """The settings of the species API."""
 
     documented: ClassVar[dict[str, str]] = {
         "ALLOWED_ORIGINS": "allowed_origins",
@@ -29,14 +29,14 @@ class SpeciesSettings(ApiSettings):
     google_api_key: Annotated[SecretStr | None, BeforeValidator(none_if_blank)] = None
     """The Google AI Studio key; without one, /gemini/analyze/ is not served."""
     gemini_model: Annotated[str, Field(pattern=r"^[!-~]+$")] = "gemini-1.5-flash"
-    """The Gemini model that is asked."""
+    """The Gemini model."""
     gemini_base_url: HttpUrl = HttpUrl("https://generativelanguage.googleapis.com")
-    """Where Gemini answers: Google's own address, or a proxy's."""
+    """Google's address, or a proxy's."""
     gemini_seconds: PositiveFloat = 50.0
-    """How long the questions about one upload may take together; Envoy gives up after `idle_seconds`."""
+    """The time limit of all questions about one upload; Envoy gives up after `idle_seconds`."""
     gemini_attempts: PositiveInt = 3
-    """How often Gemini is asked while it says that it is overloaded."""
+    """How often Gemini is asked while it is overloaded."""
     gemini_retry_seconds: Annotated[float, Field(gt=0, le=60)] = 1.5
-    """The wait before the second attempt; each later one is twice as long, and random by as much again."""
+    """The wait before the second attempt; it doubles for each later one, with jitter."""
     gemini_max_images: Annotated[int, Field(ge=1, le=19)] = 16
-    """How many images one upload may hold; more than 19 of 5 MB do not fit into the largest body."""
+    """Images in one upload; more than 19 of 5 MB do not fit into the largest body."""

@@ -1,4 +1,4 @@
-"""The whales API, put together."""
+"""The whales API as a served API."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from menagerie_server.readiness import Models, State
 
 BEYOND_CORES: Final = 2
-"""So many images of a batch are read, or wait, while the cores work on others."""
+"""As many images of a batch more than there are cores are read or queued."""
 
 
 class WhalesApi(ServedApi):
-    """Identifies whales with a gate, and an embedder where the gate is not one, too, and a catalogue."""
+    """Identifies whales with a gate, an embedder (which may be the gate), and a catalogue."""
 
     api = WHALES
     roles = (GATE_ROLE,)
@@ -66,7 +66,7 @@ class WhalesApi(ServedApi):
 
     @property
     def state(self) -> State:
-        """As the identifier's models are."""
+        """The state of the identifier's models."""
         return self._identifier.state
 
     def add_to(self, server: grpc.aio.Server) -> None:

@@ -1,4 +1,4 @@
-"""A batch: an archive that is spooled while it arrives, or single images; always a row for each."""
+"""A batch: an archive that is spooled while it arrives, or single images; answers have a row for each."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ ARCHIVE: Final = "archive"
 CONTENT_TYPES: Final = frozenset({"application/zip", "application/x-zip-compressed"})
 MIXED: Final = "An archive and single images cannot be sent in one call."
 ATTEMPTS: Final = 2
-"""How often an image is worked on that fails for no fault of its own."""
+"""How often an image is tried whose failure is not its own fault."""
 
 _log = structlog.get_logger()
 
 
 class BatchUpload:
-    """The archive of one call in a temporary file, or the images that have come; blocks.
+    """The archive of one call in a temporary file, or the images that have arrived; blocks.
 
-    An `uploads.UploadReceiver`, and a context manager that gives the disk's space back.
+    An `uploads.UploadReceiver`, and a context manager that deletes the file.
     """
 
     def __init__(self) -> None:
@@ -84,14 +84,14 @@ class BatchUpload:
         self._file.write(piece)
 
     def complete(self) -> None:
-        """Whether it is an archive shows when it is opened."""
+        """Do nothing: opening it shows whether it is an archive."""
 
     def open_archive(self) -> ImageArchive:
         """Open what has arrived.
 
         Raises:
             MissingField: there is no archive.
-            ArchiveError: it is none, or holds too much.
+            ArchiveError: it is not an archive, or exceeds a limit.
         """
         if not self._has_archive:
             raise MissingField(ARCHIVE)
@@ -99,7 +99,7 @@ class BatchUpload:
 
 
 class Batch:
-    """Identifies the images of one call side by side, a bounded number at a time, and gives rows in order."""
+    """Identifies the images of one call, a bounded number concurrently, and yields rows in order."""
 
     def __init__(self, identifier: WhaleIdentifier, *, limit: int) -> None:
         self._identifier = identifier
@@ -107,10 +107,10 @@ class Batch:
         self._reading = asyncio.Lock()
 
     async def of_archive(self, archive: ImageArchive) -> AsyncGenerator[Detection, None]:
-        """Give a row for each image of an archive, each expanded only when it is worked on."""
+        """Yield a row for each image of an archive; each is decompressed when its turn comes."""
 
         async def read(entry: ImageEntry) -> bytes:
-            # An archive is one thread's at a time.
+            # An archive is not thread-safe.
             async with self._reading:
                 return await asyncio.to_thread(archive.read, entry)
 
@@ -124,7 +124,7 @@ class Batch:
                 yield one
 
     async def of_images(self, images: AsyncIterator[Image]) -> AsyncGenerator[Detection, None]:
-        """Give a row for each image, as they come."""
+        """Yield a row for each image, in the order of arrival."""
 
         async def row(image: Image) -> Detection:
             return await self._row(image.filename, lambda: _content(image))

@@ -1,4 +1,4 @@
-"""From what the whales domain and the catalogue say to the messages of menagerie.whales.v1."""
+"""Converts results of the whales domain and the catalogue to messages of menagerie.whales.v1."""
 
 from __future__ import annotations
 
@@ -55,5 +55,5 @@ def _or_null(text: str | None) -> Value:
 
 
 def _text(name: str) -> str:
-    """Return a name that a message can hold: an archive may have half of a surrogate pair in one."""
+    """Return a name as valid Unicode: an archive may have half of a surrogate pair in one."""
     return name.encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""What Envoy counts of the whales API's requests, those that it refuses itself among them."""
+"""Envoy's counts of the whales API's requests, including those that Envoy refuses itself."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ ADMIN_SECONDS: Final = 2.0
 FILTER: Final = r"downstream_rq_(time|.?xx)$"
 _PREFIX: Final = f'envoy_http_conn_manager_prefix="{WHALES.name}"'
 _REFUSED: Final = ("4", "5")
-"""The classes of status that count as errors."""
+"""The classes of HTTP status that count as errors."""
 
 _log = structlog.get_logger()
 
 
 class EdgeStatistics:
-    """Asks Envoy's admin socket; an async context manager."""
+    """Reads statistics from Envoy's admin socket; an async context manager."""
 
     def __init__(self, admin_socket: Path) -> None:
         transport = httpx.AsyncHTTPTransport(uds=str(admin_socket))
@@ -36,7 +36,7 @@ class EdgeStatistics:
         await self._client.aclose()
 
     async def requests(self) -> Requests | None:
-        """Return the requests that Envoy has answered; None where it does not say."""
+        """Return the requests that Envoy has answered; None if it does not respond."""
         try:
             response = await self._client.get("/stats/prometheus", params={"filter": FILTER})
             response.raise_for_status()
@@ -47,7 +47,7 @@ class EdgeStatistics:
 
 
 def read_statistics(text: str) -> Requests:
-    """Read the counts of the API's listener out of Envoy's statistics, in the Prometheus text format."""
+    """Parse the counts of the API's listener from Envoy's statistics, in the Prometheus text format."""
     found = Requests()
     for line in text.splitlines():
         if line.startswith("#") or _PREFIX not in line:

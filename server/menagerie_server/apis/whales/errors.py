@@ -1,4 +1,4 @@
-"""The errors of the whales API, in the words of its document."""
+"""The errors of the whales API, with the texts of its document."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MALFORMED_ZIP: Final = "Не удаётся распаковать архив."
 
 
 class NotAnImage(ApiError):
-    """Raised when a file is declared to be something else than an image."""
+    """Raised when a file is declared to be something other than an image."""
 
     def __init__(self) -> None:
         super().__init__("Только изображения.")
@@ -35,21 +35,21 @@ class EmptyFile(ApiError):
 
 
 class NotAnArchive(ApiError):
-    """Raised when a file is declared to be something else than a ZIP archive."""
+    """Raised when a file is declared to be something other than a ZIP archive."""
 
     def __init__(self) -> None:
         super().__init__("Ожидается ZIP-архив.")
 
 
 class IndividualNotFound(ApiError):
-    """Raised when the catalogue has no individual of an id."""
+    """Raised when the catalogue has no individual of that id."""
 
     def __init__(self) -> None:
         super().__init__("Особь не найдена.")
 
 
 class InvalidField(ApiError):
-    """Raised when a field of a request about the catalogue has a value that it cannot have."""
+    """Raised when a field of a request about the catalogue has an invalid value."""
 
 
 _INVALID = grpc.StatusCode.INVALID_ARGUMENT

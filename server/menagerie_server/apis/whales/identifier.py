@@ -1,4 +1,4 @@
-"""Identifies whales: what the models find of a photograph, held against the catalogue."""
+"""Identifies whales: runs the models, and searches the catalogue with the embedding."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from menagerie_server.apis.whales.scores import Scores
 
 SEARCH_SECONDS: Final = 2.0
-"""How long an answer waits for the catalogue; then it names nobody."""
+"""The time limit of a search of the catalogue; after it the answer names no individual."""
 AWAY_SECONDS: Final = 5.0
-"""For how long nobody asks a catalogue that did not answer: each would wait for it again."""
+"""How long a catalogue that did not respond is not searched, so that calls do not wait for it in vain."""
 
 _log = structlog.get_logger()
 
 
 class WhaleIdentifier:
-    """Names individuals of one catalogue, with a gate and an embedder, which may be the same model."""
+    """Identifies individuals of one catalogue with a gate and an embedder, which may be the same model."""
 
     def __init__(
         self,
@@ -56,9 +56,15 @@ class WhaleIdentifier:
         catalogue.use(self._interpreter.embedder)
 
     async def identify(self, name: str, data: bytes, *, deadline: float | None = None) -> Detection:
-        """Answer about a photograph, with a mask, within a `deadline` in the loop's time.
+        """Answer about a photograph, with a mask.
 
-        While the database is away, no individual is named. Raises what `Pipeline.run()` does.
+        While the database is unavailable, no individual is named.
+
+        Args:
+            deadline: in the loop's time, in seconds.
+
+        Raises:
+            ImageError, Overloaded, DeadlineExceeded: as `Pipeline.run()`.
         """
         observation = await self._pipeline.run(self._portraitist, (data,), deadline=deadline)
         detection = await self._name(name, observation)
@@ -68,18 +74,22 @@ class WhaleIdentifier:
 
     @retry(retry=retry_if_exception_type(Overloaded), wait=wait_random_exponential(0.05, max=1.0))
     async def identify_in_turn(self, name: str, data: bytes) -> Detection:
-        """Answer about a photograph of a batch, without a mask, waiting where others' fill the queues."""
+        """Answer about a photograph of a batch, without a mask; wait while the queues are full."""
         return await self._name(name, await self._pipeline.run(self._observer, (data,)))
 
     def failed(self, name: str, reason: RejectionReason) -> Detection:
-        """Answer about a photograph that no model has seen."""
+        """Answer about a photograph that no model has processed."""
         detection = Detection.failed(name, reason, self.model_version)
         self._scores.count(detection)
         return detection
 
     @retry(retry=retry_if_exception_type(Overloaded), wait=wait_random_exponential(0.05, max=1.0))
     async def describe(self, data: bytes) -> NDArray[np.float32]:
-        """Return the vector of a photograph for the catalogue. Raises what `Pipeline.run()` does."""
+        """Return the embedding of a photograph for the catalogue.
+
+        Raises:
+            ImageError, Overloaded, DeadlineExceeded: as `Pipeline.run()`.
+        """
         return await self._pipeline.run(self._describer, (data,))
 
     async def _name(self, name: str, observation: Observation) -> Detection:
@@ -91,7 +101,7 @@ class WhaleIdentifier:
         return detection
 
     async def _nearest(self, embedding: NDArray[np.float32] | None) -> list[Match] | None:
-        """Return what the catalogue has near a vector; None where it cannot be asked."""
+        """Return the nearest photographs of the catalogue; None if it cannot be searched."""
         if embedding is None or time.monotonic() < self._away_until:
             return None
         try:

@@ -1,7 +1,7 @@
 """The nine metrics that the whales document names, added up over the workers.
 
-What comes through Envoy is counted by Envoy, which refuses some of it itself; what is predicted, by the
-workers. prometheus_client would append `_total` to some of the names, so the text is written here.
+Requests through Envoy are counted by Envoy, which refuses some of them itself; predictions, by the workers.
+prometheus_client would append `_total` to some of the names, so the text is written here.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 REASONS: Final = ("not_a_marine_mammal", "low_confidence")
-"""What the document names; others follow where they have come up."""
+"""The documented reasons; others are listed once they have occurred."""
 
 ANSWERS: Final = Counter("menagerie_whales_answers_total", "Answers about photographs.", ["reason"])
-"""By the reason of a rejection; "" for none."""
+"""By the reason of a rejection; "" for an accepted photograph."""
 SCORE_SUM: Final = Gauge(
     "menagerie_whales_score_sum",
     "The gate's latest scores of a worker, added up.",
@@ -52,7 +52,7 @@ def count(detection: Detection) -> None:
 
 
 def observe_score(score: float) -> None:
-    """Take a score into the rolling mean."""
+    """Add a score to the rolling mean."""
     _latest.append(score)
     SCORE_SUM.set(sum(_latest))
     SCORE_COUNT.set(len(_latest))
@@ -60,19 +60,19 @@ def observe_score(score: float) -> None:
 
 @dataclass
 class Requests:
-    """The requests that have been answered."""
+    """Counts of answered requests."""
 
     total: float = 0
     errors: float = 0
     seconds: float = 0.0
-    """How long those of `timed` took, all together."""
+    """The total duration of the `timed` requests."""
     timed: float = 0
-    """Of how many that is known: Envoy adds up times only every five seconds."""
+    """How many requests `seconds` covers: Envoy updates its histograms only every five seconds."""
 
 
 @dataclass
 class Totals:
-    """What the workers have counted, together."""
+    """The counts of all workers together."""
 
     answers: dict[str, float] = field(default_factory=dict)
     score_sum: float = 0.0
@@ -83,7 +83,7 @@ class Totals:
 
 
 def totals() -> Totals:
-    """Add up what all workers have counted. Blocks: it reads their files."""
+    """Add up the counts of all workers. Blocks: it reads their files."""
     found = Totals(answers=dict.fromkeys(REASONS, 0.0))
     for sample in _samples():
         _add(found, sample)

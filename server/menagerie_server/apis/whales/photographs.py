@@ -1,4 +1,4 @@
-"""Uploaded photographs, checked as the whales document asks, before any of it is decoded."""
+"""The document's checks of uploaded photographs, made before decoding."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FILES: Final = "files"
 
 @dataclass(frozen=True)
 class Photograph:
-    """A photograph worth decoding."""
+    """A photograph that passed the checks."""
 
     name: str
     content: bytes
@@ -46,14 +46,18 @@ def read_photograph(request: pb.PredictSingleRequest) -> Photograph:
 
 
 def from_message(image: Image) -> Photograph:
-    """Return the photograph of a message, whose content type is checked only where it is declared."""
+    """Return the photograph of a message; its content type is optional."""
     if image.content_type:
         check_content_type(image.content_type)
     return _checked(image.filename, image.content)
 
 
 def check_content_type(content_type: str) -> None:
-    """Refuse what is not declared to be an image. Raises NotAnImage."""
+    """Check that a file is declared to be an image.
+
+    Raises:
+        NotAnImage: it is not.
+    """
     if not content_type.strip().lower().startswith("image/"):
         raise NotAnImage
 
@@ -67,7 +71,7 @@ def _checked(name: str, content: bytes) -> Photograph:
 
 
 class Extent(NamedTuple):
-    """A place in a file."""
+    """A range of bytes in a file."""
 
     offset: int
     size: int
@@ -76,7 +80,7 @@ class Extent(NamedTuple):
 class PhotographsUpload:
     """The photographs of one AddPhotos call, in a temporary file while they arrive; blocks.
 
-    An `uploads.UploadReceiver`, and a context manager that gives the disk's space back.
+    An `uploads.UploadReceiver`, and a context manager that deletes the file.
     """
 
     def __init__(self) -> None:
@@ -91,12 +95,12 @@ class PhotographsUpload:
         self._file.close()
 
     def read(self, extent: Extent) -> bytes:
-        """Return the photograph at a place."""
+        """Return the photograph in a range."""
         self._file.seek(extent.offset)
         return self._file.read(extent.size)
 
     def open_file(self, name: str, filename: str, content_type: str) -> FileReceiver | None:
-        """Take a photograph; a browser sends a nameless file where its user chose none."""
+        """Accept a photograph; a browser sends a file without a name if its user chose none."""
         if name != FILES or not filename:
             return None
         check_content_type(content_type)
@@ -116,7 +120,7 @@ class PhotographsUpload:
         self._file.write(piece)
 
     def complete(self) -> None:
-        """Take it that this was the photograph's last piece."""
+        """Record the end of the photograph."""
         if self._end == self._start:
             raise EmptyFile
         self.extents.append(Extent(self._start, self._end - self._start))

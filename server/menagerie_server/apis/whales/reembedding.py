@@ -1,4 +1,4 @@
-"""The job that gives the catalogue's photographs the vectors of another embedder; it can be resumed."""
+"""The resumable job that embeds the catalogue's photographs again after a change of the embedder."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from menagerie_server.store.objects import Objects
 
 PAGE: Final = 20
-"""So many photographs are described before the progress is saved."""
+"""How many photographs are embedded between two saves of the progress."""
 
 _log = structlog.get_logger()
 
 
 class Reembedding:
-    """Describes the photographs that have no vector of the embedder at hand."""
+    """Embeds the photographs that lack an embedding by the current embedder."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Reembedding:
         self._describe = describe
 
     async def begin(self, jobs: Jobs) -> int | None:
-        """Run jobs of this kind, and add one if there is something to do and none is under way."""
+        """Run jobs of this kind, and add one if photographs need it and none is in progress."""
         jobs.register(WHALES.name, self.run)
         try:
             if await self._catalogue.needs_reembedding(WHALES.name):
@@ -54,7 +54,7 @@ class Reembedding:
         return None
 
     async def run(self, job: Job, attempt: JobAttempt) -> None:
-        """Make one attempt: what has a vector is not looked at again."""
+        """Make one attempt; photographs with an embedding are skipped."""
         done, last = job.completed, 0
         while photographs := await self._catalogue.undescribed(after=last, limit=PAGE):
             for photograph in photographs:

@@ -1,4 +1,4 @@
-"""The scores of the latest predictions: in the database, for all workers, off the way of the calls."""
+"""The scores of the latest predictions of all workers, in the database, written outside the calls."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from menagerie_server.store.pool import Database
 
 SAVE_SECONDS: Final = 0.5
-"""How often what has been predicted is saved."""
+"""How often new scores are saved."""
 
 _log = structlog.get_logger()
 
@@ -31,7 +31,8 @@ _log = structlog.get_logger()
 class Scores:
     """Counts predictions, and keeps the latest scores; an async context manager.
 
-    While the database is away, the latest of this process wait in memory, at most as many as are looked at.
+    While the database is unavailable, this process keeps its latest scores in memory, at most a window's
+    length.
     """
 
     def __init__(self, database: Database, baseline: float | None) -> None:
@@ -58,13 +59,17 @@ class Scores:
         metrics.count(detection)
 
     def record(self, detection: Detection) -> None:
-        """Count an answer that models gave, and keep its scores."""
+        """Count an answer of the models, and keep its scores."""
         metrics.count(detection)
         metrics.observe_score(detection.cetacean_score)
         self._unsaved.append(Scored(detection.cetacean_score, detection.probability))
 
     async def stats(self) -> DriftStats:
-        """Sum up the latest predictions of all workers. Raises StoreUnavailable."""
+        """Summarise the latest predictions of all workers.
+
+        Raises:
+            StoreUnavailable: the database is unavailable.
+        """
         await self._save()
         async with self._database.transaction() as connection:
             total = (await _alarm(connection, lock=False)).total

@@ -50,7 +50,7 @@ _log = structlog.get_logger()
 
 
 class WhalesService(whales_pb2_grpc.WhalesServiceServicer):
-    """The whales API: its documented operations, and those of the catalogue."""
+    """The documented operations of the whales API, and those of the catalogue."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class WhalesService(whales_pb2_grpc.WhalesServiceServicer):
         *,
         under_way: int,
     ) -> None:
-        """Work on at most `under_way` images of one batch at a time."""
+        """Take the parts; `under_way` bounds the images of one batch in progress."""
         self._identifier = identifier
         self._catalogue = catalogue
         self._scores = scores
@@ -71,7 +71,7 @@ class WhalesService(whales_pb2_grpc.WhalesServiceServicer):
         self._under_way = under_way
 
     async def GetHealth(self, request: pb.GetHealthRequest, context: Context) -> pb.GetHealthResponse:
-        """Say where the models run."""
+        """Return where the models run."""
         return pb.GetHealthResponse(status="ok", device=self._identifier.get().device)
 
     async def GetMetrics(self, request: pb.GetMetricsRequest, context: Context) -> pb.GetMetricsResponse:
@@ -84,7 +84,7 @@ class WhalesService(whales_pb2_grpc.WhalesServiceServicer):
     async def GetDriftStats(
         self, request: pb.GetDriftStatsRequest, context: Context
     ) -> pb.GetDriftStatsResponse:
-        """Sum up the scores of the latest predictions."""
+        """Summarise the scores of the latest predictions."""
         stats = await self._scores.stats()
         return pb.GetDriftStatsResponse(
             n=stats.n,
@@ -171,7 +171,7 @@ class WhalesService(whales_pb2_grpc.WhalesServiceServicer):
         )
 
     async def GetIndividual(self, request: pb.GetIndividualRequest, context: Context) -> pb.Individual:
-        """Find an individual."""
+        """Return an individual."""
         return individual_message(await self._catalogue.get(request.individual_id))
 
     async def DeleteIndividual(

@@ -1,4 +1,4 @@
-"""What can be set of the whales API."""
+"""The settings of the whales API."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from menagerie_server.api_settings import ApiSettings, Names, Port
 
 
 class WhalesSettings(ApiSettings):
-    """What can be set of the whales API."""
+    """The settings of the whales API."""
 
     documented: ClassVar[dict[str, str]] = {"ALLOWED_ORIGINS": "allowed_origins"}
 
@@ -21,4 +21,4 @@ class WhalesSettings(ApiSettings):
     )
     rate_limit_requests: int = 60
     drift_baseline: Annotated[float, Field(ge=0, le=1)] | None = None
-    """The mean of the gate's scores when all was well; none: no fall from it is ever an alarm."""
+    """The mean of the gate's scores on good data; none: there is no drift alarm."""

@@ -104,7 +104,7 @@ async def test_every_start_gives_the_same_rest(manifest: Manifest, data: st.Data
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (245, 1), (1, 245), (244, 244), (245, 489)])
 async def test_photographs_of_few_pixels(manifest: Manifest, width: int, height: int) -> None:
     async with opened(manifest) as coral:
-        photo = await coral.open(encode(Image.new("RGB", (width, height), RED), "PNG"))
+        photo = (await coral.open(encode(Image.new("RGB", (width, height), RED), "PNG"))).image
         results = await everything(coral, photo)
         chunks = [chunk for _, chunk in results]
         assert {chunk.predicted_label for chunk in chunks} == {BLEACHED}
@@ -122,7 +122,7 @@ async def test_batches_are_bounded(manifest: Manifest) -> None:
 async def test_a_photograph_of_40_megapixels(manifest: Manifest) -> None:
     data = encode(Image.new("RGB", (8000, 5000), GREEN), "JPEG")
     async with opened(manifest, max_pixels=40_000_000, batch_tiles=8) as coral:
-        photo = await coral.open(data)
+        photo = (await coral.open(data)).image
         chunks = [chunk for _, chunk in await everything(coral, photo)]
         assert coral.summarise(chunks) == Summary(0, 693, 693, "redness-1.0")
         with pytest.raises(ImageTooLarge):
@@ -147,15 +147,15 @@ async def test_jobs_side_by_side_get_their_own_results(
     assert together == alone
 
 
-@pytest.mark.parametrize("under_way", [2, 3])
+@pytest.mark.parametrize("max_in_flight", [2, 3])
 async def test_so_many_batches_of_a_job_are_with_the_model_and_no_more(
-    manifest: Manifest, under_way: int
+    manifest: Manifest, max_in_flight: int
 ) -> None:
     # The model's batch is never full, so the tiles wait together for as long as it does.
     policy = BatchPolicy(max_batch=64, max_queue_delay_ms=200)
     with ThreadPoolExecutor(1) as threads:
         async with loaded(manifest, policy) as model:
-            coral = CoralClassifier(model, threads, batch_tiles=4, under_way=under_way)
+            coral = CoralClassifier(model, threads, batch_tiles=4, max_in_flight=max_in_flight)
             job = asyncio.create_task(everything(coral, patchwork(1200, 1200)))
             most = 0
             while not job.done():
@@ -163,7 +163,7 @@ async def test_so_many_batches_of_a_job_are_with_the_model_and_no_more(
                 most = max(most, statistics.queued + statistics.running)
                 await asyncio.sleep(0)
             assert len(await job) == 25
-    assert most == 4 * under_way
+    assert most == 4 * max_in_flight
 
 
 async def test_a_full_queue_is_waited_for(manifest: Manifest) -> None:
@@ -218,6 +218,7 @@ async def test_the_next_batch_is_prepared_while_one_is_used_and_no_other(
                 # Two batches and the number; models that batch are waited for between two steps of each.
                 assert threads.begun in ({3} if policy is None else {4, 5})
                 await anext(batches)
+                await asyncio.sleep(0.05)  # the next one is begun when the loop is free
                 await asyncio.wrap_future(threads.submit(int))
                 assert threads.begun in ({5} if policy is None else {7, 8})
 
@@ -256,7 +257,7 @@ async def test_the_overlay_is_of_the_upright_photograph(manifest: Manifest) -> N
     stored = Image.new("RGB", (300, 600), GREEN)
     stored.paste(RED, (0, 356, 300, 600))  # lies left when the photograph is upright
     async with opened(manifest) as coral:
-        photo = await coral.open(encode(stored, "PNG", exif=exif))
+        photo = (await coral.open(encode(stored, "PNG", exif=exif))).image
         assert photo.size == (600, 300)
         chunks = [chunk for _, chunk in await everything(coral, photo)]
         assert [chunk.bleached for chunk in chunks] == [True, False, False] * 2

@@ -22,7 +22,8 @@ def judge(
     if reef is not None:
         outputs["reef"] = np.array(reef, np.float32)
     return [
-        (judgement.probability, judgement.label) for judgement in TileInterpreter(manifest).judge(outputs)
+        (prediction.probability, prediction.label)
+        for prediction in TileInterpreter(manifest).interpret(outputs)
     ]
 
 
@@ -80,10 +81,10 @@ def test_a_second_model_is_read_by_its_own_manifest(manifest: Manifest) -> None:
     outputs = {"bleached": np.array([2.0, -4.0, 2.0], np.float32), "reef": np.array([1.0, 1.0, -1.0])}
     second = {"probability": np.array([[0.0], [0.5], [0.5]], np.float32)}
     giving = replace(manifest, outputs={"probability": OutputSpec(("batch", 1), "float32")})
-    judgements = [*TileInterpreter(manifest, giving).judge(outputs, second)]
-    assert [judgement.label for judgement in judgements] == [BLEACHED, UNSURE, HEALTHY]
-    assert [judgement.secondary_probability for judgement in judgements] == [0.0, 0.5, 0.5]
-    assert judgements[2].decision_reason == "no_reef"
+    predictions = [*TileInterpreter(manifest, giving).interpret(outputs, second)]
+    assert [prediction.label for prediction in predictions] == [BLEACHED, UNSURE, HEALTHY]
+    assert [prediction.secondary_probability for prediction in predictions] == [0.0, 0.5, 0.5]
+    assert predictions[2].decision_reason == "no_reef"
 
 
 def test_a_second_model_with_other_outputs_is_refused(manifest: Manifest) -> None:

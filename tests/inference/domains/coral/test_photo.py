@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("name", ["PNG", "BMP", "TIFF"])
 def test_every_pixel_of_a_lossless_file_is_kept(name: str) -> None:
     noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (301, 499, 3), np.uint8))
-    photo = open_photo(encode(noise, name))
+    photo = open_photo(encode(noise, name)).image
     assert photo.mode == "RGB"
     assert photo.tobytes() == noise.tobytes()
 
@@ -26,7 +26,7 @@ def test_every_pixel_of_a_lossless_file_is_kept(name: str) -> None:
 @pytest.mark.parametrize("name", ["JPEG", "WEBP", "GIF", "AVIF"])
 def test_every_format_is_opened_at_its_full_size(name: str) -> None:
     data = encode(drawing().resize((1999, 1501)), name)
-    photo = open_photo(data)
+    photo = open_photo(data).image
     assert (photo.mode, photo.size) == ("RGB", (1999, 1501))
     assert photo.tobytes() == Image.open(io.BytesIO(data)).convert("RGB").tobytes()
 
@@ -37,31 +37,31 @@ def test_a_photo_is_turned_upright(orientation: int) -> None:
     exif[ExifTags.Base.Orientation] = orientation
     data = encode(drawing(), "PNG", exif=exif)
     upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
-    photo = open_photo(data)
+    photo = open_photo(data).image
     assert photo.size == upright.size == ((320, 240) if orientation < 5 else (240, 320))
     assert photo.tobytes() == upright.tobytes()
 
 
 def test_what_is_transparent_is_white() -> None:
     clear = Image.new("RGBA", (10, 10), (255, 0, 0, 0))
-    assert open_photo(encode(clear, "PNG")).getcolors() == [(100, (255, 255, 255))]
+    assert open_photo(encode(clear, "PNG")).image.getcolors() == [(100, (255, 255, 255))]
 
 
 def test_deep_greys_and_animations_are_opened() -> None:
-    grey = open_photo(sixteen_bit_png())
+    grey = open_photo(sixteen_bit_png()).image
     assert np.abs(np.asarray(grey).astype(int) - np.asarray(drawing("L").convert("RGB"))).max() <= 1
-    first = np.asarray(open_photo(animation())).astype(int)
+    first = np.asarray(open_photo(animation()).image).astype(int)
     assert np.abs(first - np.asarray(drawing())).mean() < 4
 
 
 def test_nothing_but_pixels_is_left() -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     data = encode(drawing("CMYK"), "JPEG", icc_profile=profile, dpi=(300, 300), comment=b"a reef")
-    assert open_photo(data).info == {}
+    assert open_photo(data).image.info == {}
 
 
 def test_the_limit_is_on_pixels_and_exact() -> None:
-    assert open_photo(jpeg(), max_pixels=320 * 240).size == (320, 240)
+    assert open_photo(jpeg(), max_pixels=320 * 240).image.size == (320, 240)
     with pytest.raises(ImageTooLarge, match="320 x 240"):
         open_photo(jpeg(), max_pixels=320 * 240 - 1)
 
@@ -76,7 +76,7 @@ def test_a_bomb_is_refused_by_its_header(width: int, height: int) -> None:
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (MAX_SIDE, 1), (1, MAX_SIDE), (8000, 5000)])
 def test_the_smallest_the_longest_and_the_largest(width: int, height: int) -> None:
     assert width * height <= MAX_PIXELS
-    photo = open_photo(png_of(width, height))
+    photo = open_photo(png_of(width, height)).image
     assert photo.size == (width, height)
     assert photo.getextrema() == ((0, 0), (0, 0), (0, 0))
 

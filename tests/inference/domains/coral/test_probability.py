@@ -46,7 +46,7 @@ def test_a_probability_is_read_as_it_is(manifest: Manifest, shape: tuple[int, ..
 def test_the_threshold_holds_for_a_probability(manifest: Manifest) -> None:
     outputs = {"probability": np.array([[0.25], [0.75], [0.7]])}
     labels = [
-        judgement.label for judgement in TileInterpreter(giving(manifest, threshold=0.7)).judge(outputs)
+        prediction.label for prediction in TileInterpreter(giving(manifest, threshold=0.7)).interpret(outputs)
     ]
     assert labels == [HEALTHY, BLEACHED, BLEACHED]
 

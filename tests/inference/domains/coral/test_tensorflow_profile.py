@@ -42,7 +42,7 @@ async def judged(profile: Path, data: bytes) -> tuple[list[ChunkResult], Summary
     with ThreadPoolExecutor(1) as threads:
         async with LocalEngine(BatchPolicy(instances=2), cores=2) as engine:
             coral = CoralClassifier(await engine.load(manifest), threads)
-            photo = await coral.open(data)
+            photo = (await coral.open(data)).image
             chunks = [chunk async for batch in coral.classify(photo) for _, chunk in batch]
     return chunks, coral.summarise(chunks)
 

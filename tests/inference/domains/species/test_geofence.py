@@ -53,9 +53,3 @@ def test_the_rules_of_speciesnet_are_read(tmp_path: Path) -> None:
     geofence = Geofence.read(path)
     assert [geofence.blocks(LION, place) for place in (KENYA, CALIFORNIA)] == [False, True]
     assert [geofence.blocks(WOLF, place) for place in (CALIFORNIA, TEXAS)] == [False, True]
-
-
-@pytest.mark.parametrize(("country", "region"), [("US", ""), ("USA", "Texas"), ("", "")])
-def test_places_have_codes_of_the_right_length(country: str, region: str) -> None:
-    with pytest.raises(ValueError, match="letters"):
-        Place(country, region)

@@ -1,1 +1,1 @@
-"""Asks Gemini about several images, and groups the images by what it says."""
+"""Asks Gemini about several images, and groups the images by its answers."""

@@ -1,4 +1,4 @@
-"""Asks Gemini about an upload, from its first byte to the grouped answers."""
+"""Handles a Gemini upload, from its first byte to the grouped answers."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from menagerie_server.uploads import Spool
 
 MAX_UPLOADS: Final = 16
-"""Uploads of one worker that arrive or are asked about at once; each may hold 80 MB of the disk."""
+"""The most uploads of one worker in progress; each may hold 80 MB of disk."""
 UPLOAD_SECONDS: Final = 300.0
 """How long an upload may take to arrive."""
 MAX_ASKED: Final = 4
-"""Questions about one upload that are with Gemini at once."""
+"""The most concurrent requests to Gemini for one upload."""
 NAMELESS: Final = "upload"
 
 # Small, so that a JPEG is decoded at an eighth of its size: it only has to be seen to decode.
@@ -58,16 +58,16 @@ class GeminiAnalyzer:
         """Read an upload, ask Gemini about each of its images, and group them by the answers.
 
         Raises:
-            InvalidRequest: the upload is not what the document asks for.
+            InvalidRequest: the upload does not match the document.
             MissingField: it has no prompt.
-            RequestTooLarge: an image is, or all of it.
-            Overloaded: too many uploads are under way.
+            RequestTooLarge: an image, or the upload, is too large.
+            Overloaded: too many uploads are in progress.
             GeminiOverloaded, GeminiFailed: an image got no answer.
         """
         async with self._spool() as spool:
             submission = await self._read(requests, spool)
             answers = await self._answers_in_time(submission)
-        # In a thread, as nobody knows how long Gemini's answers are.
+        # In a thread, as Gemini's answers may be long.
         return await asyncio.to_thread(analyse, submission, answers, self._options.model)
 
     @asynccontextmanager
@@ -120,7 +120,7 @@ class GeminiAnalyzer:
             async with asyncio.TaskGroup() as group:
                 asked = [group.create_task(ask(question)) for question in _questions(submission)]
         except ExceptionGroup as errors:
-            # One image without an answer is enough; the other questions have been taken back.
+            # The first failure ends the upload; the task group has cancelled the other requests.
             raise errors.exceptions[0] from None
         return [task.result() for task in asked]
 

@@ -1,4 +1,4 @@
-"""What Gemini's answers about one upload come to: its images in groups, by the labels that it gave them."""
+"""Groups the images of an upload by the labels in Gemini's answers."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ LABEL_KEYS: Final = (
     "name",
     "title",
 )
-"""The members of an answer that may label its image, the strongest first."""
+"""The members of an answer that may hold the label, by precedence."""
 
 
 @dataclass(frozen=True)
 class AnsweredImage:
-    """An image, and what Gemini answered about it."""
+    """An image, and Gemini's answer about it."""
 
     index: int
     filename: str
@@ -40,7 +40,7 @@ class AnsweredImage:
 
 @dataclass(frozen=True)
 class Group:
-    """The images of one label, in the order in which they were sent."""
+    """The images with one label, in the order in which they were sent."""
 
     label: str
     images: list[AnsweredImage] = field(default_factory=list)
@@ -48,12 +48,12 @@ class Group:
 
 @dataclass(frozen=True)
 class Analysis:
-    """A question about several images, and its answers in groups."""
+    """A prompt about several images, and the answers in groups."""
 
     prompt: str
     schema: JsonObject
     model: str
-    """The model that was asked for."""
+    """The requested model."""
     model_version: str
     """The model that answered."""
     total_images: int
@@ -61,7 +61,7 @@ class Analysis:
 
 
 def analyse(submission: Submission, answers: Sequence[Answer], model: str) -> Analysis:
-    """Group the images of a submission by the answers about them, which come in their order."""
+    """Group the images of a submission by the answers, which are in the images' order."""
     images = [
         AnsweredImage(index, image.file.filename, image.file.size, response_of(answer.text))
         for index, (image, answer) in enumerate(zip(submission.images, answers, strict=True))
@@ -73,7 +73,7 @@ def analyse(submission: Submission, answers: Sequence[Answer], model: str) -> An
 
 
 def response_of(text: str) -> JsonObject:
-    """Return an answer's JSON object, or its text as the one member of an object."""
+    """Return an answer's JSON object, or an object with its text as the only member."""
     try:
         return read_object(text)
     except ValueError:
@@ -81,7 +81,7 @@ def response_of(text: str) -> JsonObject:
 
 
 def group(images: Iterable[AnsweredImage]) -> list[Group]:
-    """Group images by their labels; the groups come in the order of their first image."""
+    """Group images by their labels, in the order of each group's first image."""
     groups: dict[str, Group] = {}
     for image in images:
         label = label_of(image.response) or f"group_{image.index + 1}"

@@ -1,7 +1,7 @@
-"""Asks Gemini about one image, through the Generative Language API's `generateContent`.
+"""A client of the Generative Language API's `generateContent`, for one image a request.
 
-Not through Google's SDK: it makes base64 and JSON of an image in one go, during which its process answers
-nobody else. Here an image goes from the disk to Gemini in pieces.
+Google's SDK encodes a whole image as base64 and JSON in one go, and blocks the event loop meanwhile. This
+client streams an image from the disk to Gemini.
 """
 
 from __future__ import annotations
@@ -36,37 +36,37 @@ if TYPE_CHECKING:
     from menagerie_server.uploads import SpooledFile
 
 MAX_CALLS: Final = 8
-"""Questions of one worker that are with Gemini at once."""
+"""The most concurrent requests of one worker to Gemini."""
 OVERLOADED: Final = frozenset({httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE})
 MAX_REPLY_BYTES: Final = 1024 * 1024
-"""No model writes so much; what does is not one."""
+"""The largest reply that is read; no model writes that much."""
 MAX_REASON: Final = 1000
 PIECE_BYTES: Final = 192 * 1024
-"""Of an image, at a time; a multiple of three, as base64 makes four letters of three bytes."""
+"""How much of an image is encoded at once; a multiple of three, which base64 encodes without padding."""
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
 class GeminiOptions:
-    """Which Gemini is asked, and how patiently."""
+    """Which Gemini is asked, with which limits."""
 
     key: SecretStr
     model: str
     base_url: str
     seconds: float
-    """How long all the questions about one upload may take together, with every attempt."""
+    """The time limit of all requests about one upload together, with their retries."""
     attempts: int
-    """How often one question is asked while Gemini says that it is overloaded."""
+    """How often one request is made while Gemini is overloaded."""
     retry_seconds: float
-    """The wait before the second attempt; each later one is twice as long, and random by as much again."""
+    """The wait before the second attempt; it doubles for each later one, with jitter."""
     max_images: int
-    """How many images one upload may hold."""
+    """The most images in one upload."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked about one image."""
+    """A prompt about one image."""
 
     text: str
     schema: JsonObject
@@ -74,14 +74,14 @@ class Question:
 
 
 class Answer(NamedTuple):
-    """What Gemini said, and the name of the model that said it; empty where it was not named."""
+    """Gemini's text, and the model that wrote it; "" if Gemini did not name it."""
 
     text: str
     model_version: str = ""
 
 
 class GeminiClient:
-    """Asks Gemini, a bounded number of questions at a time."""
+    """Asks Gemini, with a bounded number of concurrent requests."""
 
     def __init__(self, options: GeminiOptions) -> None:
         self._options = options
@@ -96,10 +96,10 @@ class GeminiClient:
         await self._http.aclose()
 
     async def ask(self, question: Question) -> Answer:
-        """Ask about one image; cancelling this cancels the call to Gemini.
+        """Ask about one image; cancelling this cancels the request.
 
         Raises:
-            GeminiOverloaded: Gemini said so at every attempt.
+            GeminiOverloaded: Gemini was overloaded at every attempt.
             GeminiFailed: there is no answer for another reason, which is logged.
         """
         attempts = AsyncRetrying(
@@ -141,7 +141,7 @@ class GeminiClient:
 
 
 def _around_the_image(question: Question) -> tuple[bytes, bytes]:
-    """Return the request's body before the image's base64, and after it."""
+    """Return the parts of the request's body before and after the image's base64."""
     place = "the image"
     image = {"inlineData": {"data": place, "mimeType": question.image.media_type}}
     body = {
@@ -177,7 +177,7 @@ async def _read(response: httpx.Response) -> bytes:
 
 
 class _Read(BaseModel):
-    """What is read of a reply; it may hold more."""
+    """The fields of a reply that are used; others are ignored."""
 
     model_config = ConfigDict(alias_generator=to_camel)
 
@@ -203,10 +203,10 @@ class _Reply(_Read):
 
 
 def _answer(reply: bytes) -> Answer:
-    """Return what Gemini said: an empty text where it declined to answer.
+    """Return Gemini's text; "" if it declined to answer.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: the reply is neither an answer nor a refusal.
     """
     read = _Reply.model_validate_json(reply)
     parts = read.candidates[0].content.parts if read.candidates else []

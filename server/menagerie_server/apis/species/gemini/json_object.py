@@ -1,4 +1,4 @@
-"""JSON texts of others, read only so far as a google.protobuf.Struct can carry them."""
+"""Parses untrusted JSON within what a google.protobuf.Struct can carry."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from pydantic import JsonValue
 JsonObject: TypeAlias = dict[str, JsonValue]
 
 MAX_DEPTH: Final = 20
-"""Envoy reads messages that are nested 100 deep, and an object in a Struct takes three levels of those."""
+"""Envoy parses messages that are nested 100 deep, and an object in a Struct takes three levels."""
 
 
 class NotAnObject(ValueError):
-    """Raised for JSON that is no object, or one that no message can carry."""
+    """Raised for JSON that is not an object, or that no Struct can carry."""
 
 
 def read_object(text: str) -> JsonObject:
-    """Read a JSON object.
+    """Parse a JSON object.
 
     Raises:
-        json.JSONDecodeError: when the text is no JSON; its message says where.
-        NotAnObject: when it is another value, is nested too deeply, or holds a number that no double is or a
-            text that is no Unicode.
+        json.JSONDecodeError: the text is not JSON; the message says where.
+        NotAnObject: it is another value, is nested too deeply, or holds a number that is no double or a text
+            that is not Unicode.
     """
     value = _decode(text)
     if not isinstance(value, dict):
@@ -63,7 +63,7 @@ def _is_shallow(value: JsonValue, levels: int) -> bool:
 
 def _check_values(value: JsonObject) -> None:
     try:
-        # Infinity, which 1e999 is read as, and halves of surrogate pairs do not come through this.
+        # This fails for infinity, which 1e999 is parsed as, and for lone surrogates.
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     except ValueError as error:
         raise NotAnObject("a value that cannot be written") from error

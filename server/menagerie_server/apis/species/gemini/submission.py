@@ -1,4 +1,4 @@
-"""What a caller asks about which images, checked against the document while it arrives."""
+"""A caller's prompt and images, checked against the document while they arrive."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class SubmittedImage:
 
 @dataclass(frozen=True)
 class Submission:
-    """A question about several images."""
+    """A prompt about several images."""
 
     prompt: str
     schema: JsonObject
@@ -47,7 +47,7 @@ class Submission:
 
 
 def spool_for(max_images: int) -> Spool:
-    """Open what so many images go into. Blocks."""
+    """Open a spool for that many images. Blocks."""
     return Spool(FileLimits(MAX_BYTES, max_images, TOO_MANY.format(max_images)))
 
 
@@ -55,9 +55,9 @@ async def read_submission(requests: AsyncIterator[pb.GeminiAnalyzeRequest], spoo
     """Read a whole call, its images into the spool.
 
     Raises:
-        InvalidRequest: a part of it is not what the document asks for; as soon as that shows.
+        InvalidRequest: a part of it does not match the document; raised as soon as that is known.
         MissingField: there is no prompt.
-        RequestTooLarge: an image is, or all of it.
+        RequestTooLarge: an image, or the upload, is too large.
     """
     receiver = _Receiver(spool)
     upload: UploadStream[pb.GeminiAnalyzeRequest] = UploadStream(
@@ -76,7 +76,7 @@ async def read_submission(requests: AsyncIterator[pb.GeminiAnalyzeRequest], spoo
 
 
 class _Receiver:
-    """An `uploads.UploadReceiver` of images, and of the question that typed messages ask; blocks."""
+    """An `uploads.UploadReceiver` of images, and of typed messages with the prompt; blocks."""
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
@@ -85,7 +85,7 @@ class _Receiver:
         self.prompt = self.schema = ""
 
     def open_file(self, name: str, filename: str, content_type: str) -> IncomingFile | None:
-        """Expect an image of the form."""
+        """Accept an image of the form."""
         # A browser sends a nameless file where its user chose none.
         if name != FILES or not filename:
             return None
@@ -93,7 +93,7 @@ class _Receiver:
         return self._spool.open_file(filename, self._keep)
 
     def take(self, request: pb.GeminiAnalyzeRequest) -> None:
-        """Take a typed message: the first has the question, any may have an image."""
+        """Take a typed message: the first has the prompt, any may have an image."""
         if not self._has_question:
             check_text("prompt", len(request.prompt.encode()))
             check_text("schema_json", len(request.schema_json.encode()))
@@ -121,7 +121,7 @@ def _optional_text(form: Form, name: str) -> str:
 
 
 def default_schema() -> JsonObject:
-    """Return the schema of a caller who sent none: its category_label makes images easy to group."""
+    """Return the default schema, whose category_label groups the images."""
     return {
         "type": "object",
         "properties": {
@@ -141,7 +141,7 @@ def default_schema() -> JsonObject:
 
 
 def read_schema(text: str) -> JsonObject:
-    """Return the caller's schema, or the default one where the text is blank.
+    """Parse the caller's schema; a blank one gives the default.
 
     Raises:
         InvalidRequest: with the documented text, or the decoder's message.

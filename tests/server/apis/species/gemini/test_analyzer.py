@@ -220,7 +220,7 @@ async def test_an_image_that_does_not_decode_is_never_sent(
     analyzer: GeminiAnalyzer, gemini: FakeGemini
 ) -> None:
     with pytest.raises(InvalidRequest, match=r"^Failed to decode image for Gemini\.$"):
-        await analyzer.analyze(upload(2, content=JPEG[: len(JPEG) // 2]))
+        await analyzer.analyze(upload(2, content=JPEG[: len(JPEG) // 4]))
     assert gemini.asked == []
 
 

@@ -1,0 +1,162 @@
+"""Judges images for the callers of all operations, keeps them where it is asked to, and counts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from tenacity import retry, retry_if_exception_type, wait_random_exponential
+
+from menagerie_inference.domains.nsfw import OPENCLIP_FALLBACK
+from menagerie_inference.errors import DeadlineExceeded, ImageError, ModelUnavailable, Overloaded
+from menagerie_server.apis.nsfw.errors import INITIALIZATION_FAILED, MODELS_FAILED, ModerationFailed
+from menagerie_server.interceptors.calls import DEADLINE
+from menagerie_server.readiness import State
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from menagerie_inference.domains.nsfw import Moderation, Moderator
+    from menagerie_inference.pipeline import Pipeline
+    from menagerie_server.apis.nsfw.hosting import HostedImage, Hosting
+    from menagerie_server.apis.nsfw.statistics import Request, Statistics
+    from menagerie_server.apis.nsfw.upload import ReceivedImage
+    from menagerie_server.readiness import Loading
+
+MAX_WAITING: Final = 256
+"""So many images wait for their turn; the caller of one more is refused at once."""
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class JudgedImage:
+    """What is said of an image, and where it is kept."""
+
+    name: str
+    size: int
+    moderation: Moderation
+    milliseconds: float
+    hosted: HostedImage | None
+
+
+class Turns:
+    """Lets at most `at_once` images be in memory; the others of all callers wait on the disk."""
+
+    def __init__(self, at_once: int) -> None:
+        self._semaphore = asyncio.Semaphore(at_once)
+        self._waiting = 0
+
+    @asynccontextmanager
+    async def __call__(self, *, patient: bool) -> AsyncIterator[None]:
+        """Wait for a turn.
+
+        Raises:
+            Overloaded: `MAX_WAITING` images wait already; never for a patient caller, who bounds himself.
+        """
+        if self._waiting >= MAX_WAITING and not patient:
+            raise Overloaded(f"{self._waiting} images wait already")
+        self._waiting += 1
+        try:
+            await self._semaphore.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._semaphore.release()
+
+
+class ImageModerator:
+    """Judges uploaded images with one ensemble."""
+
+    def __init__(
+        self,
+        moderator: Loading[Moderator],
+        pipeline: Pipeline,
+        hosting: Hosting,
+        statistics: Statistics,
+        *,
+        frames: int,
+        at_once: int,
+    ) -> None:
+        self._moderator = moderator
+        self._pipeline = pipeline
+        self._hosting = hosting
+        self._statistics = statistics
+        self._frames = frames
+        self._turns = Turns(at_once)
+        self._slot = ""
+
+    def get(self) -> Moderator:
+        """Return the ensemble.
+
+        Raises:
+            ModelUnavailable: it is still loading.
+            ModerationFailed: it failed to.
+        """
+        if self._moderator.state is State.FAILED:
+            raise ModerationFailed(INITIALIZATION_FAILED)
+        return self._moderator.get()
+
+    @property
+    def falls_back(self) -> bool:
+        """Whether the last image was judged by the fallback, though the ensemble is loaded."""
+        return self._slot == OPENCLIP_FALLBACK
+
+    async def judge(
+        self, image: ReceivedImage, request: Request, *, patient: bool = True, spent: float = 0.0
+    ) -> JudgedImage:
+        """Judge an image, and keep it. Its time counts from its turn on.
+
+        Args:
+            request: the one that it belongs to, which is told who judged.
+            patient: whether it waits, however many others do.
+            spent: for how many milliseconds it was worked on before.
+
+        Raises:
+            ImageError: it cannot be decoded.
+            ModerationFailed: it is not the image's fault.
+            Overloaded, DeadlineExceeded: as `Pipeline.run()` says.
+        """
+        moderator = self.get()
+        async with self._turns(patient=patient):
+            started = time.perf_counter()
+            content = await asyncio.to_thread(image.content)
+            moderation = await self._moderate(moderator, content, patient=patient)
+            hosted = await self._hosting.keep(content, image.format or "")
+        milliseconds = spent + _milliseconds(started)
+        judged = JudgedImage(image.name, image.size, moderation, milliseconds, hosted)
+        self._slot = moderation.slot
+        request.judged_by(moderation.slot)
+        self._statistics.add(judged)
+        return judged
+
+    async def _moderate(self, moderator: Moderator, content: bytes, *, patient: bool) -> Moderation:
+        run = self._run_in_turn if patient else self._run
+        try:
+            return await run(moderator, content)
+        except ModelUnavailable as error:
+            raise ModerationFailed(MODELS_FAILED) from error
+        except (ImageError, Overloaded, DeadlineExceeded):
+            raise
+        except Exception as error:
+            _log.exception("an image was not judged")
+            raise ModerationFailed(MODELS_FAILED) from error
+
+    @retry(retry=retry_if_exception_type(Overloaded), wait=wait_random_exponential(0.05, max=1.0))
+    async def _run_in_turn(self, moderator: Moderator, content: bytes) -> Moderation:
+        return await self._run(moderator, content)
+
+    async def _run(self, moderator: Moderator, content: bytes) -> Moderation:
+        return await self._pipeline.run_on_frames(
+            moderator, content, frames=self._frames, deadline=DEADLINE.get()
+        )
+
+
+def _milliseconds(started: float) -> float:
+    return (time.perf_counter() - started) * 1000
