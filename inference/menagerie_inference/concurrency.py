@@ -29,7 +29,7 @@ def map_unordered(
     return _map(items, work, limit=limit, ordered=False)
 
 
-def in_order(
+def map_ordered(
     items: AsyncIterator[Item] | Iterable[Item], work: Callable[[Item], Awaitable[Result]], *, limit: int
 ) -> AsyncGenerator[Result, None]:
     """Yield the results as `map_unordered()`, but in the order of the items."""

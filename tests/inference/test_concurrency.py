@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from menagerie_inference.concurrency import in_order, map_unordered
+from menagerie_inference.concurrency import map_ordered, map_unordered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -116,7 +116,7 @@ async def test_results_in_order_wait_for_the_first() -> None:
             second.set()
         return number
 
-    assert [result async for result in in_order(stream(range(5)), work, limit=2)] == [0, 1, 2, 3, 4]
+    assert [result async for result in map_ordered(stream(range(5)), work, limit=2)] == [0, 1, 2, 3, 4]
 
 
 async def test_in_order_works_on_no_more_than_its_limit() -> None:
@@ -130,7 +130,7 @@ async def test_in_order_works_on_no_more_than_its_limit() -> None:
         running -= 1
         return number
 
-    assert [result async for result in in_order(stream(range(20)), work, limit=3)] == list(range(20))
+    assert [result async for result in map_ordered(stream(range(20)), work, limit=3)] == list(range(20))
     assert 1 < most <= 3
 
 
@@ -147,7 +147,7 @@ async def test_in_order_cancels_what_runs_when_it_is_left() -> None:
         await began.wait()
         return number
 
-    results = in_order(stream(range(2)), work, limit=2)
+    results = map_ordered(stream(range(2)), work, limit=2)
     assert await anext(results) == 0
     await results.aclose()
     assert cancelled.is_set()
@@ -160,7 +160,7 @@ async def test_an_error_is_raised_in_its_turn_and_ends_it() -> None:
         await asyncio.sleep(0.01)
         return number
 
-    results = in_order(range(9), work, limit=2)
+    results = map_ordered(range(9), work, limit=2)
     assert await anext(results) == 0
     with pytest.raises(ZeroDivisionError):
         await anext(results)

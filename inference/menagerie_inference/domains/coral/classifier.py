@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
-from menagerie_inference.concurrency import in_order
+from menagerie_inference.concurrency import map_ordered
 from menagerie_inference.domains.coral.interpreter import TileInterpreter
 from menagerie_inference.domains.coral.overlay import write_overlay
 from menagerie_inference.domains.coral.photo import MAX_PIXELS, open_photo
@@ -87,7 +87,7 @@ class CoralClassifier:
         first_positions = range(start, len(grid), self._batch_tiles)
         batches = (range(first, min(first + self._batch_tiles, len(grid))) for first in first_positions)
         classify_batch = partial(self._classify_batch, photo, grid)
-        async with aclosing(in_order(batches, classify_batch, limit=self._max_in_flight)) as judged:
+        async with aclosing(map_ordered(batches, classify_batch, limit=self._max_in_flight)) as judged:
             async for results in judged:
                 yield results
 

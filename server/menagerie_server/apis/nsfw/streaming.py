@@ -13,7 +13,7 @@ import grpc
 import structlog
 
 from menagerie.nsfw.v1 import nsfw_pb2 as pb
-from menagerie_inference.concurrency import in_order
+from menagerie_inference.concurrency import map_ordered
 from menagerie_server.apis.nsfw.converters import Summary, error_row, judged_row
 from menagerie_server.apis.nsfw.errors import ERRORS, NOT_DECODED, ModerationFailed
 from menagerie_server.apis.nsfw.upload import STREAMING, ImageReceiver, ReceivedImage
@@ -134,7 +134,7 @@ class ImageStream:
         async with AsyncExitStack() as stack:
             stack.callback(self._receiver.close)
             rows = await stack.enter_async_context(
-                aclosing(in_order(self._images(), self._judge, limit=self._limit))
+                aclosing(map_ordered(self._images(), self._judge, limit=self._limit))
             )
             async for judged, name in rows:
                 place += 1

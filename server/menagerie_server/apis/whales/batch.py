@@ -11,7 +11,7 @@ import structlog
 
 from menagerie_envoy.apis import WHALES
 from menagerie_inference.archive import ImageArchive
-from menagerie_inference.concurrency import in_order
+from menagerie_inference.concurrency import map_ordered
 from menagerie_inference.errors import EntryUnreadable, ImageError
 from menagerie_server.apis.whales.errors import NotAnArchive
 from menagerie_server.apis.whales.photographs import MAX_BYTES
@@ -118,7 +118,7 @@ class Batch:
             return await self._row(entry.name, lambda: read(entry))
 
         async with AsyncExitStack() as stack:
-            rows = in_order(_each(archive.entries), row, limit=self._limit)
+            rows = map_ordered(archive.entries, row, limit=self._limit)
             stack.push_async_callback(rows.aclose)
             async for one in rows:
                 yield one
@@ -130,7 +130,7 @@ class Batch:
             return await self._row(image.filename, lambda: _content(image))
 
         async with AsyncExitStack() as stack:
-            rows = in_order(images, row, limit=self._limit)
+            rows = map_ordered(images, row, limit=self._limit)
             stack.push_async_callback(rows.aclose)
             async for one in rows:
                 yield one
@@ -145,11 +145,6 @@ class Batch:
                 # A row says so: over HTTP/1.1 an error after the first row would look like the end.
                 _log.exception("an image of a batch failed", attempt=attempt)
         return self._identifier.failed(name, "internal_error")
-
-
-async def _each(entries: tuple[ImageEntry, ...]) -> AsyncIterator[ImageEntry]:
-    for entry in entries:
-        yield entry
 
 
 async def _content(image: Image) -> bytes:

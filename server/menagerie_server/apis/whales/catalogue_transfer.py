@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import grpc
 
-from menagerie_inference.concurrency import in_order
+from menagerie_inference.concurrency import map_ordered
 from menagerie_inference.domains.whales.catalogue_folder import (
     CataloguedIndividual,
     find_photograph,
@@ -82,7 +82,7 @@ class CatalogueImport:
             AioRpcError: the server is away, or refuses everything.
         """
         catalogue = await asyncio.to_thread(read_catalogue, self._folder)
-        async for _ in in_order(self._created(catalogue), self._add_photographs, limit=AT_ONCE):
+        async for _ in map_ordered(self._created(catalogue), self._add_photographs, limit=AT_ONCE):
             pass
 
     async def _created(
@@ -181,7 +181,7 @@ class CatalogueExport:
         individuals = await self._client.individuals()
         catalogue = [CataloguedIndividual(one.individual_id, one.name, one.species) for one in individuals]
         await asyncio.to_thread(write_catalogue, self._folder, catalogue)
-        async for _ in in_order(_each(individuals), self._write_photographs, limit=AT_ONCE):
+        async for _ in map_ordered(individuals, self._write_photographs, limit=AT_ONCE):
             pass
 
     async def _write_photographs(self, individual: pb.Individual) -> None:
@@ -210,11 +210,6 @@ class CatalogueExport:
     def _report(self, subject: str, reason: str) -> None:
         self.counts.failures += 1
         self._tell(f"{subject}: {reason}")
-
-
-async def _each(individuals: list[pb.Individual]) -> AsyncIterator[pb.Individual]:
-    for one in individuals:
-        yield one
 
 
 def _read(path: Path) -> tuple[bytes, str]:
