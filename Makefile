@@ -4,27 +4,43 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help serve test test-slow lint lint-openapi gen check-gen check-breaking accept-contract eval bench clean
+.PHONY: help serve test test-root test-slow lint lint-openapi gen check-gen check-breaking accept-contract eval bench clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
+define CHECK_PYTHON
+import sys
+found = sys.version.split()[0]
+remedy = "make $(or $(firstword $(MAKECMDGOALS)),serve) PYTHON=python3.12"
+sys.exit(sys.version_info < (3, 11) and f"Menagerie needs Python 3.11 or later, and this is {found}. Name a newer one: {remedy}")
+endef
+export CHECK_PYTHON
+
 # The stamps are older than pyproject.toml exactly when its dependencies may have changed.
 $(VENV)/server.stamp: pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Menagerie needs Python 3.11 or later")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c "$$CHECK_PYTHON"
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); \
+	  echo "No virtual environment could be made. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@echo "Installing the server into $(VENV): about 550 MB, once."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server,onnx]'
 	touch $@
 
 $(VENV)/dev.stamp: $(VENV)/server.stamp
+	@echo "Installing what the tests need into $(VENV): about 2 GB more, once."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server,onnx,tracing,dev]'
 	touch $@
 
-serve: $(VENV)/server.stamp ## run every API, and print where
-	exec menagerie serve
+# What ARGS holds is passed on: make serve ARGS=--no-rate-limits
+serve: $(VENV)/server.stamp ## run every API, and print where; ARGS="--workers 2" passes options on
+	exec menagerie serve $(ARGS)
 
-test: $(VENV)/dev.stamp ## run every test that takes seconds
+test: $(VENV)/dev.stamp ## run every test that takes seconds, as an ordinary user; the reasons of skips come last
 	pytest -m 'not slow'
+
+test-root: $(VENV)/dev.stamp ## run the tests that need root, as root
+	pytest -m 'root and not slow'
+	pytest tests/server/supervisor/test_account.py
 
 test-slow: $(VENV)/dev.stamp ## run the tests that take minutes
 	pytest -m slow
@@ -76,6 +92,9 @@ eval: $(VENV)/server.stamp ## measure the models on photographs: make eval PHOTO
 	python -m menagerie_training.nsfw.evaluation $(PHOTOS) $(PORTRAITS)
 	$(if $(CORAL),$(EVAL).coral $(CORAL) $(if $(UPSTREAM),--upstream $(UPSTREAM)) \
 	  $(if $(OTHERS),--others $(OTHERS)) --diagram build/eval/coral-reliability.svg)
+	python -m menagerie_training.muzzle.evaluation $(if $(ANIMALS),--animals $(ANIMALS)) \
+	  $(if $(MUZZLES),--muzzles $(MUZZLES)) $(if $(BOXES),--boxes $(BOXES)) \
+	  $(if $(NO_MUZZLES),--others $(NO_MUZZLES)) --diagram build/eval/muzzle-det.svg
 
 bench: $(VENV)/dev.stamp ## measure throughput and latency against the limit
 	python -m benchmarks

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
     from menagerie.openapi.v1.annotations_pb2 import Document, Operation
 
-HEALTH = frozenset({"GetHealth", "GetInfo", "GetReadiness"})
-"""What probes and balancers ask, on any API."""
+PROBES = frozenset({"GetHealth", "GetReadiness"})
+"""What probes and balancers ask, on any API: never refused for what a busy caller at their address does."""
+
+HEALTH = PROBES | {"GetInfo"}
+"""What anyone may ask without a key, on any API."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,16 @@ COMMON_REPLIES: Mapping[int, ErrorReply] = MappingProxyType(
 """What every API says, unless its document says otherwise."""
 
 
+@dataclass(frozen=True)
+class Form:
+    """What the front door's page sends to try an API: a file for each field."""
+
+    path: str
+    fields: tuple[str, ...] = ("file",)
+    job: str = ""
+    """Where the status of the job is that it starts, before the job's id; none: it answers at once."""
+
+
 @dataclass(frozen=True, eq=False)
 class Api:
     """One documented API: the gRPC service behind it, and what its document says about its edge.
@@ -67,11 +80,15 @@ class Api:
     prints_defaults: bool = True
     """Whether zeros, empty texts and empty lists are printed."""
     rate_limited: frozenset[str] = frozenset()
-    """The methods that share each caller's budget; none named: all of them."""
+    """The methods that share each caller's budget; none named: all but the probes."""
     replies: Mapping[int, ErrorReply] = field(default_factory=dict)
     """This API's own answers, by the status that Envoy finds."""
     example: str = "curl {url}/health"
     """A command to try it with."""
+    summary: str = ""
+    """What it tells of a photograph, in one sentence."""
+    form: Form | None = None
+    """What tries it on the front door's page; none: nothing there does."""
 
     def reply(self, status: int) -> ErrorReply:
         """Return this API's answer for a status that Envoy found."""
@@ -94,10 +111,22 @@ class Api:
         services: Mapping[str, ServiceDescriptor] = module.DESCRIPTOR.services_by_name
         return services[self.service.removeprefix(f"{self.package}.")]
 
+    @property
+    def title(self) -> str:
+        """What its document calls it."""
+        return self._document.title
+
     @cached_property
     def error_key(self) -> str:
         """The key of the text in an error's JSON object."""
         return self._document.error_key or "detail"
+
+    @cached_property
+    def unlimited(self) -> frozenset[str]:
+        """The methods that take nothing from a caller's budget."""
+        if not self.rate_limited:
+            return PROBES
+        return frozenset(method.name for method in self.descriptor.methods) - self.rate_limited
 
     @cached_property
     def keyless(self) -> frozenset[str]:
@@ -121,6 +150,8 @@ MEBIBYTE = 1024 * 1024
 
 WHALES = Api(
     name="whales",
+    summary="Whether a photograph shows a whale or a dolphin, and which one of your catalogue.",
+    form=Form("/v1/predict-single"),
     max_request_bytes=25 * MEBIBYTE,
     max_stream_bytes=500 * MEBIBYTE,
     replies={429: ErrorReply(429, "Превышен лимит запросов. Повторите позже.")},
@@ -128,6 +159,8 @@ WHALES = Api(
 
 CORAL = Api(
     name="coral",
+    summary="Which parts of a reef's photograph are bleached.",
+    form=Form("/V1/api/classify", ("image",), job="/V1/api/status/"),
     max_request_bytes=MEBIBYTE,
     max_stream_bytes=51 * MEBIBYTE,
     example="curl {url}/V1/api/health",
@@ -136,6 +169,8 @@ CORAL = Api(
 
 SPECIES = Api(
     name="species",
+    summary="Which animal a camera trap has photographed, where it is, and how sure that is.",
+    form=Form("/uploadfile/"),
     max_request_bytes=6 * MEBIBYTE,
     max_stream_bytes=100 * MEBIBYTE,
     example="curl -F file=@photo.jpg {url}/uploadfile/",
@@ -144,6 +179,8 @@ SPECIES = Api(
 
 NSFW = Api(
     name="nsfw",
+    summary="Whether a picture is safe for work.",
+    form=Form("/predict/single"),
     max_request_bytes=MEBIBYTE,
     # More than any upload may have: the worker counts, and says in the document's words what is too large.
     max_stream_bytes=2048 * MEBIBYTE,
@@ -153,6 +190,10 @@ NSFW = Api(
 
 MUZZLE = Api(
     name="muzzle",
+    summary="Whether a photograph of a muzzle shows the same animal as three others.",
+    form=Form(
+        "/predict/file", ("reference_photo_1", "reference_photo_2", "reference_photo_3", "probe_photo")
+    ),
     max_request_bytes=32 * MEBIBYTE,
     max_stream_bytes=32 * MEBIBYTE,
     replies={413: ErrorReply(422, "The request is too large. It may have 32 MB.")},

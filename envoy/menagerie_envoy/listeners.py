@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from menagerie_envoy.apis import SYSTEM, Api
 from menagerie_envoy.clusters import COLLECTOR, listener_cluster, workers
 from menagerie_envoy.filters import TRANSCODER, api_filters, disabled, front_door_filters
+from menagerie_envoy.front_page import front_page_routes
 from menagerie_envoy.pages import MAX_FILE_BYTES
 from menagerie_envoy.replies import local_replies
-from menagerie_envoy.routes import api_hosts, malformed, to
+from menagerie_envoy.routes import api_hosts, malformed, to, without
 from menagerie_envoy.typed import Json, seconds, typed
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ SHARED_SERVICES = ("/grpc.health.v1.Health/", "/grpc.reflection.v1.", "/grpc.ref
 """What the front door passes to any worker, whatever API the caller means."""
 
 ACCESS_LOG = {
+    "event": "request",
+    "level": "info",
     "time": "%START_TIME%",
     "request_id": "%REQ(X-REQUEST-ID)%",
     "trace_id": "%TRACE_ID%",
@@ -38,6 +41,7 @@ ACCESS_LOG = {
     "path": "%PATH(NQ)%",
     "protocol": "%PROTOCOL%",
     "status": "%RESPONSE_CODE%",
+    "grpc_status": "%GRPC_STATUS%",
     "details": "%RESPONSE_CODE_DETAILS%",
     "flags": "%RESPONSE_FLAGS%",
     "request_bytes": "%BYTES_RECEIVED%",
@@ -69,7 +73,8 @@ def api_listener(api: Api, edge: Edge, descriptors: Path) -> Json:
 def front_door(edge: Edge, descriptors: Path) -> Json:
     """Return the listener that serves the whole: each API by a hop through its own listener."""
     own = (f"/{SYSTEM.service}/", *SHARED_SERVICES)
-    routes = [*malformed(), *(to(workers(SYSTEM), {"prefix": prefix}) for prefix in own)]
+    pages = (without(page, TRANSCODER) for page in front_page_routes(edge))
+    routes = [*malformed(), *pages, *(to(workers(SYSTEM), {"prefix": prefix}) for prefix in own)]
     for api in edge.listeners:
         routes += _hops(api)
     return _listener(
@@ -77,7 +82,10 @@ def front_door(edge: Edge, descriptors: Path) -> Json:
         edge,
         address=edge.front_door,
         local_reply_config=local_replies(SYSTEM),
-        route_config={"virtual_hosts": [{"name": "front_door", "domains": ["*"], "routes": routes}]},
+        route_config={
+            "virtual_hosts": [{"name": "front_door", "domains": ["*"], "routes": routes}],
+            "max_direct_response_body_size_bytes": MAX_FILE_BYTES,
+        },
         http_filters=front_door_filters(SYSTEM, descriptors),
         # Here the caller is whoever has connected. The API's listener believes what this one passes on.
         use_remote_address=True,

@@ -1,4 +1,4 @@
-"""The pages that show an API's OpenAPI document, which Envoy serves itself: files that no call can change."""
+"""Pages that Envoy serves itself, such as those of an API's OpenAPI document: no call can change them."""
 
 from __future__ import annotations
 
@@ -44,16 +44,26 @@ def page_routes(document: Path | None) -> Iterator[Json]:
     """Give the routes of an OpenAPI document and of the pages that show it; none, where it is not shown."""
     if document is None:
         return
-    yield _file("/openapi.json", document)
+    yield file_route("/openapi.json", document)
     for path, name in PAGES.items():
-        yield _file(path, FOLDER / name)
+        yield file_route(path, FOLDER / name)
     for asset in sorted(FOLDER.glob("*.css")) + sorted(FOLDER.glob("*.js")):
-        yield _file(f"/docs/assets/{asset.name}", asset)
+        yield file_route(f"/docs/assets/{asset.name}", asset)
 
 
-def _file(path: str, file: Path) -> Json:
+def file_route(path: str, file: Path) -> Json:
+    """Return the route of a path that answers with a file, which is read when Envoy starts."""
+    return _route(path, CONTENT_TYPES[file.suffix], {"filename": str(file)})
+
+
+def text_route(path: str, content_type: str, text: str) -> Json:
+    """Return the route of a path that answers with a text."""
+    return _route(path, content_type, {"inline_string": text})
+
+
+def _route(path: str, content_type: str, body: Json) -> Json:
     headers = {
-        "content-type": CONTENT_TYPES[file.suffix],
+        "content-type": content_type,
         "content-security-policy": SECURITY_POLICY,
         "cache-control": "no-cache",
     }
@@ -62,7 +72,7 @@ def _file(path: str, file: Path) -> Json:
             "path": path,
             "headers": [{"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD"}}}],
         },
-        "direct_response": {"status": 200, "body": {"filename": str(file)}},
+        "direct_response": {"status": 200, "body": body},
         "response_headers_to_add": [
             {"header": {"key": key, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
             for key, value in headers.items()

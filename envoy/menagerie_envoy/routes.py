@@ -157,8 +157,7 @@ def _wrong_method(listener: Listener, path: RestPath) -> Json:
 
 def _spared(api: Api, listener: Listener, method: str) -> list[str]:
     """Name the filters that calls of this method do not pass."""
-    unlimited = bool(api.rate_limited) and method not in api.rate_limited
-    spared = {RATE_LIMIT: unlimited, KEY_CHECK: method in api.keyless}
+    spared = {RATE_LIMIT: method in api.unlimited, KEY_CHECK: method in api.keyless}
     # Images are compressed already: gzip made 60 MB of 61, and others waited ten times as long.
     needless = [COMPRESSOR] if method in downloads(api.descriptor) else []
     return [*needless, *(name for name in _checks(listener) if spared[name])]

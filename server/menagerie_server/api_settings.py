@@ -61,6 +61,11 @@ class ApiSettings(BaseModel):
     """A file of more keys, one a line; it is read again when it changes."""
 
     @property
+    def limits_rate(self) -> bool:
+        """Whether each address has a budget of requests."""
+        return self.rate_limit_requests > 0
+
+    @property
     def asks_for_key(self) -> bool:
         """Whether calls need a key."""
         return bool(self.api_keys) or self.api_keys_file is not None

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
 from menagerie_inference.engine.local import LocalEngine
+from menagerie_inference.errors import ModelUnavailable
 from menagerie_inference.image import ImageDecoder
 from menagerie_inference.pipeline import Pipeline
 from menagerie_inference.registry import Registry
@@ -25,12 +26,14 @@ from menagerie_server.jobs.jobs import CONNECTIONS, Jobs
 from menagerie_server.jobs.worker import lower_thread_priority
 from menagerie_server.logs import configure_logs
 from menagerie_server.metrics import DECODE_QUEUE_SECONDS, batch_observer
-from menagerie_server.readiness import Models
+from menagerie_server.readiness import Models, State
 from menagerie_server.rpc_server import RpcServer
 from menagerie_server.store.objects import Objects, default_url
 from menagerie_server.store.pool import Database
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from menagerie_server.settings import Settings
 
 SERVED: Final[tuple[type[ServedApi], ...]] = (WhalesApi, SpeciesApi, CoralApi, MuzzleApi, NsfwApi)
@@ -67,10 +70,25 @@ class Worker:
             # Watches would outlast the drain: they are ended first.
             stack.callback(resources.jobs.begin_shutdown)
             await asyncio.gather(*(self._load(api, models, server) for api in served))
+            self._require_one(served, models)
             resources.jobs.work()
             # What exists now stays until the end: the garbage collector need not traverse it again.
             gc.freeze()
             await stopped.wait()
+
+    def _require_one(self, served: Sequence[ServedApi], models: Models) -> None:
+        """Check that there is something to serve.
+
+        Raises:
+            ModelUnavailable: no API has its models; the text tells why of each.
+        """
+        if any(api.state is State.READY for api in served):
+            return
+        reasons = [f"{role}: {models.status(role).reason}" for role in models.failed]
+        found = reasons or ["it has no <role>/manifest.toml for any role of an API"]
+        raise ModelUnavailable(
+            "\n  ".join([f"No API can be served from the profile {self._settings.profile!r}.", *found])
+        )
 
     async def _load(self, api: ServedApi, models: Models, server: RpcServer) -> None:
         await api.load(models)

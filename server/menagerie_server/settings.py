@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import platformdirs
 from pydantic import AnyHttpUrl, Field, PositiveFloat, PositiveInt, field_validator, model_validator
@@ -25,7 +26,15 @@ from menagerie_server.apis.nsfw.settings import NsfwSettings
 from menagerie_server.apis.species.settings import SpeciesSettings
 from menagerie_server.apis.whales.settings import WhalesSettings
 
-SETTINGS_FILE_VARIABLE = "MENAGERIE_SETTINGS_FILE"
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PREFIX = "MENAGERIE_"
+SETTINGS_FILE_VARIABLE = f"{PREFIX}SETTINGS_FILE"
+
+
+class SettingsFileError(Exception):
+    """Raised when the settings file cannot be read; the text is for the operator."""
 
 
 def default_data_dir() -> Path:
@@ -43,7 +52,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="MENAGERIE_", env_nested_delimiter="_", env_nested_max_split=1, frozen=True, extra="forbid"
+        env_prefix=PREFIX, env_nested_delimiter="_", env_nested_max_split=1, frozen=True, extra="forbid"
     )
 
     data_dir: Path = Field(default_factory=default_data_dir)
@@ -63,6 +72,8 @@ class Settings(BaseSettings):
     species: SpeciesSettings = SpeciesSettings()
     nsfw: NsfwSettings = NsfwSettings()
     muzzle: MuzzleSettings = MuzzleSettings()
+    rate_limits: bool = True
+    """Whether each API's limit of requests holds; `menagerie serve --no-rate-limits` lifts them all."""
     trusted_proxies: Names = ()
     """The networks, such as 10.0.0.0/8, whose X-Forwarded-For is believed, besides this machine's own."""
     tls_certificate: Path | None = None
@@ -146,13 +157,50 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes it by name
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read arguments, then our variables, then the documents' own, then the TOML file."""
-        file = TomlConfigSettingsSource(settings_cls, os.environ.get(SETTINGS_FILE_VARIABLE))
-        return init_settings, env_settings, DocumentedVariables(settings_cls), file
+        return init_settings, env_settings, DocumentedVariables(settings_cls), _settings_file(settings_cls)
 
     @property
     def apis(self) -> dict[Api, ApiSettings]:
         """The settings of each API."""
         return {api: getattr(self, api.name) for api in APIS}
+
+
+def _settings_file(settings: type[BaseSettings]) -> TomlConfigSettingsSource:
+    """Return what the settings file holds; nothing, where none is named.
+
+    Raises:
+        SettingsFileError: the file that is named cannot be read. It may hold the API keys.
+    """
+    name = os.environ.get(SETTINGS_FILE_VARIABLE, "").strip()
+    try:
+        if name:
+            # The library reads a file that is missing as an empty one.
+            Path(name).expanduser().open("rb").close()
+        return TomlConfigSettingsSource(settings, name or None)
+    except OSError as error:
+        raise SettingsFileError(f"{SETTINGS_FILE_VARIABLE}: {name}: {error.strerror}.") from error
+    except ValueError as error:
+        raise SettingsFileError(f"{SETTINGS_FILE_VARIABLE}: {name} is not TOML: {error}.") from error
+
+
+def unknown_variables() -> dict[str, str]:
+    """Return the variables that look like ours and set nothing, each with the nearest name that does."""
+    known = set(_variables())
+    unknown = (name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+    return {name: next(iter(get_close_matches(name.upper(), known, n=1)), "") for name in unknown}
+
+
+def variable(*path: str | int) -> str:
+    """Return the name of the environment variable for a field, such as ("species", "port")."""
+    return PREFIX + "_".join(map(str, path)).upper()
+
+
+def _variables() -> Iterator[str]:
+    yield SETTINGS_FILE_VARIABLE
+    for name, field in Settings.model_fields.items():
+        yield variable(name)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, ApiSettings):
+            yield from (variable(name, inner) for inner in field.annotation.model_fields)
 
 
 class DocumentedVariables(PydanticBaseSettingsSource):

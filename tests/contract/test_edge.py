@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import socket
 import ssl
+import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from tests.support.server import RunningServer
 
 LIMIT = 5
+WINDOW = 3
+"""In which moderation admits one call of an address."""
 ORIGIN = "https://reef.example"
 KEY, KEY_IN_FILE = "key-of-the-settings", "key-of-the-file"
 HERD_KEY = "key-of-the-herd"
@@ -60,6 +63,8 @@ def guarded(folder: Path) -> Iterator[RunningServer]:
         MENAGERIE_SPECIES_RATE_LIMIT_REQUESTS=str(LIMIT),
         MENAGERIE_SPECIES_API_KEYS=KEY,
         API_KEY=HERD_KEY,
+        MENAGERIE_NSFW_RATE_LIMIT_REQUESTS="1",
+        MENAGERIE_NSFW_RATE_LIMIT_WINDOW_SECONDS=str(WINDOW),
         MENAGERIE_SPECIES_API_KEYS_FILE=str(folder / "keys"),
     ) as server:
         yield server
@@ -80,12 +85,45 @@ def statuses(client: httpx.Client, path: str, calls: int, **headers: str) -> lis
 def test_a_caller_has_a_budget_and_is_told_when_to_come_back(guarded: RunningServer) -> None:
     with caller(guarded.species, "127.0.0.2") as client:
         assert statuses(client, "/", LIMIT) == [200] * LIMIT
-        refused = client.get("/healthz")
+        refused = client.get("/")
     assert refused.status_code == 429
     assert refused.json() == TOO_MANY
     assert 0 < int(refused.headers["retry-after"]) <= 60
     with caller(guarded.species, "127.0.0.3") as other:
         assert other.get("/").status_code == 200
+
+
+def test_a_budget_is_open_again_when_its_caller_was_told(guarded: RunningServer) -> None:
+    with caller(guarded.api("nsfw"), "127.0.0.20") as client:
+        client.post("/predict/single")
+        asked = time.monotonic()
+        refused = client.post("/predict/single")
+        told = time.monotonic()
+        seconds = int(refused.headers["retry-after"])
+        assert 1 <= seconds <= WINDOW
+        sent = told
+        while client.post("/predict/single").status_code == 429:
+            assert sent - told < seconds
+            time.sleep(0.02)
+            sent = time.monotonic()
+    assert time.monotonic() - asked > seconds - 1
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/species/healthz", "/readyz"])
+def test_probes_are_never_limited(guarded: RunningServer, path: str) -> None:
+    base = guarded.species if path == "/healthz" else guarded.front_door
+    with caller(base, "127.0.0.21") as client:
+        assert statuses(client, path, LIMIT + 2) == [200] * (LIMIT + 2)
+
+
+def test_one_flag_lifts_every_limit(folder: Path) -> None:
+    with (
+        running_server(
+            folder / "unlimited", arguments=["--no-rate-limits"], MENAGERIE_SPECIES_RATE_LIMIT_REQUESTS="1"
+        ) as server,
+        caller(server.species, "127.0.0.22") as client,
+    ):
+        assert statuses(client, "/", 3) == [200] * 3
 
 
 def test_a_forged_address_has_no_budget_of_its_own(guarded: RunningServer) -> None:

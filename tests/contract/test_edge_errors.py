@@ -238,8 +238,9 @@ def test_every_path_takes_from_one_budget(limited: RunningServer, name: str, pat
     assert refused == paths[1:]
 
 
-def test_health_is_no_part_of_muzzles_budget(limited: RunningServer) -> None:
-    statuses = {httpx.get(f"{limited.api('muzzle')}/health").status_code for _ in range(3)}
+@each_api
+def test_health_is_no_part_of_a_budget(limited: RunningServer, name: str) -> None:
+    statuses = {httpx.get(f"{limited.api(name)}{APIS[name].health}").status_code for _ in range(3)}
     assert 429 not in statuses
 
 

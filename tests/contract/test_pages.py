@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from playwright.sync_api import expect, sync_playwright
 from tests.support.folders import open_folder
@@ -17,6 +18,7 @@ from tests.support.missing import miss
 from tests.support.photos import FOLDER, PHOTOS
 from tests.support.server import running_server
 
+import menagerie_inference
 from menagerie_envoy import APIS
 from menagerie_envoy.filters import SECURE_HEADERS
 from menagerie_envoy.pages import SECURITY_POLICY
@@ -27,12 +29,17 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, Response
     from tests.support.server import RunningServer
 
+    from menagerie_envoy import Api
+
 PROTO = Path(__file__).parents[2] / "proto"
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
 ]
 FRIEND, STRANGER = "http://friend.localhost", "http://stranger.localhost"
+
+NOT_SERVED = "the server responded with a status of 501"
+"""What the console says of the question whether an API is served that is not."""
 
 KEEP_VIOLATIONS = """
     window.violations = [];
@@ -115,7 +122,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
         yield visit
         assert visit.strangers() == set()
         assert visit.violations() == []
-        assert visit.complaints == []
+        assert [one for one in visit.complaints if NOT_SERVED not in one] == []
 
 
 @dataclass(frozen=True)
@@ -229,6 +236,114 @@ def test_redoc_finds_an_operation(server: RunningServer, visit: Visit) -> None:
     visit.open(f"{server.species}/redoc")
     visit.page.get_by_placeholder("Search...").fill("Gemini")
     expect(visit.page.locator("[data-role='search:results'] li").first).to_contain_text("Gemini")
+
+
+def section(page: Page, api: str) -> Locator:
+    return page.locator(f"section#{api}")
+
+
+def try_files(page: Page, api: str, *photos: str) -> Locator:
+    """Send photographs with an API's form on the front door's page, and return where the answer is shown."""
+    form = section(page, api)
+    for chooser, photo in zip(form.locator("input[type=file]").all(), photos, strict=True):
+        chooser.set_input_files(FOLDER / photo)
+    form.get_by_role("button", name="Try it").click()
+    return form.locator("output")
+
+
+def test_the_front_doors_page_names_every_api(server: RunningServer, visit: Visit) -> None:
+    check_guard(visit.open(f"{server.front_door}/"))
+    ready = sorted(httpx.get(f"{server.front_door}/readyz").json()["apis"])
+    expect(visit.page.get_by_role("status")).to_have_text(f"{len(ready)} of {len(APIS)} APIs are ready.")
+    shown = visit.page.locator("section")
+    assert [one.get_attribute("id") for one in shown.all()] == [api.name for api in APIS]
+    for api in APIS:
+        part = section(visit.page, api.name)
+        expect(part).to_contain_text(documented(api.name).title)
+        expect(part).to_contain_text(f"port {server.ports[api.name]}")
+        expect(part.locator(".state")).to_have_text("ready" if api.name in ready else "not served")
+        links = [link.get_attribute("href") for link in part.get_by_role("link").all()]
+        assert links == [f"{api.name}/{page}" for page in ("docs", "redoc", "openapi.json")]
+        for link in links:
+            assert httpx.get(f"{server.front_door}/{link}").status_code == 200
+
+
+def test_a_photograph_can_be_tried_on_the_front_doors_page(server: RunningServer, visit: Visit) -> None:
+    visit.open(f"{server.front_door}/")
+    answer = try_files(visit.page, "species", PHOTOS.an_animal().name)
+    expect(answer).to_contain_text('"label": "animal"')
+    expect(answer).to_contain_text("200 in ")
+
+
+def test_a_job_is_followed_to_its_picture_on_the_front_doors_page(
+    server: RunningServer, visit: Visit
+) -> None:
+    visit.open(f"{server.front_door}/")
+    answer = try_files(visit.page, "coral", PHOTOS.a_scene().name)
+    expect(answer).to_contain_text('"status": "completed"', timeout=30_000)
+    expect(answer.get_by_role("img", name="The result")).to_be_visible()
+
+
+@pytest.mark.parametrize("api", APIS, ids=lambda api: api.name)
+def test_the_front_doors_form_is_the_documents(api: Api) -> None:
+    document = json.loads((PROTO / f"menagerie/{api.name}/v1/{api.name}.openapi.json").read_bytes())
+    assert api.form is not None
+    content = document["paths"][api.form.path]["post"]["requestBody"]["content"]["multipart/form-data"]
+    name = content["schema"]["$ref"].rpartition("/")[2]
+    fields = document["components"]["schemas"][name]
+    assert list(api.form.fields) == fields["required"]
+    if api.form.job:
+        assert f"{api.form.job}{{job_id}}" in document["paths"]
+
+
+@pytest.fixture(scope="module")
+def coral_alone() -> Iterator[RunningServer]:
+    """A server whose profile has the model of one API, and that asks for keys."""
+    models = Path(menagerie_inference.__file__).parent / "models"
+    with open_folder() as folder:
+        (folder / "profile").mkdir()
+        (folder / "profile" / "coral").symlink_to(models / "coral")
+        with running_server(
+            folder / "data", MENAGERIE_PROFILE=str(folder / "profile"), MENAGERIE_CORAL_API_KEYS="reef-key"
+        ) as server:
+            yield server
+
+
+def test_what_is_not_served_cannot_be_tried(coral_alone: RunningServer, visit: Visit) -> None:
+    visit.open(f"{coral_alone.front_door}/")
+    expect(visit.page.get_by_role("status")).to_have_text(f"1 of {len(APIS)} APIs are ready.")
+    for api in APIS:
+        served = api.name == "coral"
+        part = section(visit.page, api.name)
+        expect(part.locator(".state")).to_have_text("ready" if served else "not served")
+        assert part.get_by_role("button", name="Try it").is_enabled() == served
+    expect(section(visit.page, "species")).to_contain_text("MENAGERIE_SPECIES_API_DOCS=true turns it on")
+
+
+def test_a_form_asks_for_a_key_where_one_is_needed(coral_alone: RunningServer, visit: Visit) -> None:
+    visit.open(f"{coral_alone.front_door}/")
+    assert section(visit.page, "whales").get_by_label("API key").count() == 0
+    section(visit.page, "coral").get_by_label("API key").fill("reef-key")
+    answer = try_files(visit.page, "coral", PHOTOS.a_scene().name)
+    expect(answer).to_contain_text('"status": "completed"', timeout=30_000)
+    expect(answer.get_by_role("img", name="The result")).to_be_visible()
+
+
+@pytest.mark.parametrize("page", ["docs", "redoc"])
+@each_way
+def test_the_pages_of_an_api_that_is_not_served_say_so(
+    coral_alone: RunningServer, visit: Visit, way: str, page: str
+) -> None:
+    visit.open(f"{base(coral_alone, 'whales', way)}/{page}")
+    expect(visit.page.locator("#not-served")).to_contain_text("The whales API is not served by this version.")
+
+
+@pytest.mark.parametrize("page", ["docs", "redoc"])
+def test_the_pages_of_an_api_that_is_served_do_not(server: RunningServer, visit: Visit, page: str) -> None:
+    with visit.page.expect_response("**/V1/api/health") as health:
+        visit.open(f"{server.api('coral')}/{page}")
+    assert health.value.status == 200
+    expect(visit.page.locator("#not-served")).to_have_count(0)
 
 
 def called_from(origin: str, browser: Browser, url: str) -> list[object]:

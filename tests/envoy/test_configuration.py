@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from menagerie_envoy import SPECIES, Address, Edge, Listener, command, write_configuration
 from menagerie_envoy.descriptors import descriptor_set
+from menagerie_envoy.front_page import front_page
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +35,22 @@ def test_the_same_settings_give_the_same_bytes(tmp_path: Path) -> None:
     first = configuration.read_bytes(), descriptors.read_bytes()
     write_configuration(EDGE, tmp_path)
     assert (configuration.read_bytes(), descriptors.read_bytes()) == first
+
+
+def test_the_front_page_follows_the_settings(tmp_path: Path) -> None:
+    document = tmp_path / "species.openapi.json"
+    closed, open_ = (
+        front_page(replace(EDGE, listeners={SPECIES: listener}))
+        for listener in (
+            Listener(Address("127.0.0.1", 7860)),
+            Listener(Address("127.0.0.1", 7861), document=document, api_keys=True),
+        )
+    )
+    assert "MENAGERIE_SPECIES_API_DOCS=true" in closed
+    assert "port 7860" in closed
+    assert "species/docs" not in closed
+    assert "API key" not in closed
+    assert all(text in open_ for text in ("species/docs", "API key", "port 7861"))
 
 
 def test_every_worker_is_balanced_per_request(tmp_path: Path) -> None:

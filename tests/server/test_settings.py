@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import AnyHttpUrl, ValidationError
 
-from menagerie_server.settings import SETTINGS_FILE_VARIABLE, Settings
+from menagerie_server.settings import (
+    SETTINGS_FILE_VARIABLE,
+    Settings,
+    SettingsFileError,
+    unknown_variables,
+    variable,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,3 +77,50 @@ def test_half_of_a_certificate_is_refused(name: str, monkeypatch: pytest.MonkeyP
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Settings().workers = 2
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "No such file or directory"), ("workers = ", "is not TOML: Invalid value")],
+)
+def test_a_settings_file_that_cannot_be_read_is_refused(
+    content: str | None, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "menagerie.toml"
+    if content is not None:
+        file.write_text(content)
+    monkeypatch.setenv(SETTINGS_FILE_VARIABLE, str(file))
+    with pytest.raises(SettingsFileError, match=f"MENAGERIE_SETTINGS_FILE: {file}.*{said}"):
+        Settings()
+
+
+def test_no_settings_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SETTINGS_FILE_VARIABLE, " ")
+    assert Settings().workers == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("MENAGERIE_WORKRES", "MENAGERIE_WORKERS"),
+        ("MENAGERIE_SPECIES_API_KEY", "MENAGERIE_SPECIES_API_KEYS"),
+        ("menagerie_data_dirs", "MENAGERIE_DATA_DIR"),
+        ("MENAGERIE_QQQQQQQQQQQQQQQQQQQQQQQQ", ""),
+    ],
+)
+def test_a_variable_that_sets_nothing_is_named_with_the_nearest_that_does(
+    name: str, meant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "1")
+    assert unknown_variables() == {name: meant}
+
+
+def test_every_variable_that_sets_something_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "MENAGERIE_SETTINGS_FILE",
+        "MENAGERIE_WORKERS",
+        "menagerie_workers",
+        variable("coral", "port"),
+    ):
+        monkeypatch.setenv(name, "1")
+    assert unknown_variables() == {}

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from menagerie_envoy import APIS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 READY = "Menagerie is ready."
 NO_RATE_LIMITS = {f"MENAGERIE_{api.name.upper()}_RATE_LIMIT_REQUESTS": "0" for api in APIS}
@@ -74,7 +74,9 @@ class RunningServer:
 
 
 @contextmanager
-def running_server(data_dir: Path, *, workers: int = 1, **environment: str) -> Iterator[RunningServer]:
+def running_server(
+    data_dir: Path, *, workers: int = 1, arguments: Sequence[str] = (), **environment: str
+) -> Iterator[RunningServer]:
     """Run a server on free ports until the block ends; then stop it, and check that it stops cleanly."""
     free = server_ports(workers)
     variables = {
@@ -87,7 +89,9 @@ def running_server(data_dir: Path, *, workers: int = 1, **environment: str) -> I
     # A file, as nobody reads on: a full pipe would make the server wait.
     with (
         tempfile.NamedTemporaryFile() as log,
-        subprocess.Popen(COMMAND, env=os.environ | variables, stdout=log, stderr=log, text=True) as process,
+        subprocess.Popen(
+            [*COMMAND, *arguments], env=os.environ | variables, stdout=log, stderr=log, text=True
+        ) as process,
     ):
         try:
             _await_ready(process, Path(log.name))

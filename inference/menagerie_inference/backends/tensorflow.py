@@ -78,7 +78,15 @@ def _configure(threads: int) -> None:
 
 
 def _compile(network: Network, manifest: Manifest) -> Function:
-    """Combine scaling and network into one graph, traced once for batches of every size."""
+    """Trace the function once, for batches of every size."""
+    return serving_function(network, manifest).get_concrete_function()  # type: ignore[no-any-return]
+
+
+def serving_function(network: Network, manifest: Manifest) -> tf.types.experimental.PolymorphicFunction:
+    """Put scaling and network into one function from uint8 images to the manifest's outputs, by name.
+
+    Raises `ManifestError` if the network does not take the manifest's images.
+    """
     shape = network.input.shape
     check_input(manifest, shape.as_list() if shape.rank else (), network.input.dtype.name)
     scaling = manifest.input.scaling
@@ -90,4 +98,4 @@ def _compile(network: Network, manifest: Manifest) -> Function:
         return choose_outputs(manifest, network.call(tf.cast(values, network.input.dtype)))
 
     images = tf.TensorSpec((None, manifest.input.height, manifest.input.width, 3), tf.uint8)
-    return tf.function(run, autograph=False).get_concrete_function(images)  # type: ignore[no-any-return]
+    return tf.function(run, input_signature=(images,), autograph=False)

@@ -1,4 +1,4 @@
-"""Where the server listens: the addresses, whether they are free, and the URLs announced once it is ready."""
+"""Where the server listens: the addresses, whether they are free, and the URLs of clients on this machine."""
 
 from __future__ import annotations
 
@@ -68,15 +68,6 @@ def api_urls(settings: Settings) -> dict[str, str]:
     return {api.name: _listener_url(settings, chosen.port) for api, chosen in settings.apis.items()}
 
 
-def announcement(settings: Settings) -> str:
-    """Return what `menagerie serve` prints once everything answers: each URL with a command to try."""
-    grpc = worker_address(settings, 0)
-    lines = ["Menagerie is ready.", *_lines("front door", front_door_url(settings), "curl {url}/readyz")]
-    for api, chosen in settings.apis.items():
-        lines += _lines(api.name, _listener_url(settings, chosen.port), api.example)
-    return "\n".join([*lines, f"  gRPC         {grpc.host}:{grpc.port}, or through the front door"])
-
-
 def _listen_once(address: Address) -> None:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -84,10 +75,6 @@ def _listen_once(address: Address) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((address.host, address.port))
         probe.listen(1)
-
-
-def _lines(name: str, listener_url: str, example: str) -> list[str]:
-    return [f"  {name:<13}{listener_url}", f"{'':15}{example.format(url=listener_url)}"]
 
 
 def _listener_url(settings: Settings, port: int) -> str:

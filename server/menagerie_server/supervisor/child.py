@@ -39,13 +39,18 @@ class Program:
     """Sent when the graceful stop takes too long."""
     before_start: Callable[[], None] | None = None
     """Called before each start."""
+    output: Callable[[str], None] | None = None
+    """Takes each line of its standard output; none: it goes to our own."""
+    errors: Callable[[str], None] | None = None
+    """Takes each line of its standard error; none: it goes to our own."""
 
 
-async def start(program: Program, *, capture: bool = False) -> Process:
+async def start(program: Program, *, stdout: int | None = None, stderr: int | None = None) -> Process:
     """Start a child, on the main thread: the kernel sends the death signal when the starting thread ends.
 
     Args:
-        capture: whether its output goes to pipes, and not to the supervisor's own output.
+        stdout: where its standard output goes, as `subprocess` has it; none: to our own.
+        stderr: where its standard error goes.
 
     Raises:
         OSError: the program cannot be started.
@@ -55,8 +60,8 @@ async def start(program: Program, *, capture: bool = False) -> Process:
     return await asyncio.create_subprocess_exec(
         *program.command,
         stdin=asyncio.subprocess.DEVNULL,
-        stdout=PIPE if capture else None,
-        stderr=PIPE if capture else None,
+        stdout=stdout,
+        stderr=stderr,
         env=program.environment,
         cwd="/",
         # In a session of its own: Ctrl-C in a terminal reaches only the supervisor, which stops the children.
@@ -73,7 +78,7 @@ async def run(program: Program) -> tuple[int, str]:
     Returns:
         Its exit code, and its standard output and error.
     """
-    process = await start(program, capture=True)
+    process = await start(program, stdout=PIPE, stderr=PIPE)
     try:
         output, errors = await process.communicate()
     finally:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from menagerie_server.api_settings import ApiSettings
     from menagerie_server.settings import Settings
 
+ENVOY = "envoy"
+
 
 def worker(
     settings: Settings, index: int, database_url: str, metrics: Path, envoy_folder: Path, lock: int
@@ -53,7 +55,7 @@ def envoy(settings: Settings, folder: Path, lock: int) -> Program:
     """
     edge = Edge(
         front_door=Address(settings.host, settings.front_door_port),
-        listeners={api: _listener(api.name, chosen, settings.host) for api, chosen in settings.apis.items()},
+        listeners={api: _listener(api.name, chosen, settings) for api, chosen in settings.apis.items()},
         workers=tuple(worker_address(settings, index) for index in range(settings.workers)),
         trusted_proxies=settings.trusted_proxies,
         certificate=_certificate(settings),
@@ -71,7 +73,7 @@ def envoy(settings: Settings, folder: Path, lock: int) -> Program:
     except OSError as error:
         raise DataFolderError(f"Envoy cannot be configured in {folder}: {error.strerror}.") from error
     return Program(
-        name="envoy",
+        name=ENVOY,
         command=tuple(menagerie_envoy.command(configuration, threads=edge.threads)),
         environment={},
         account=account.current(),
@@ -79,10 +81,10 @@ def envoy(settings: Settings, folder: Path, lock: int) -> Program:
     )
 
 
-def _listener(name: str, api: ApiSettings, host: str) -> Listener:
-    limited = api.rate_limit_requests > 0
+def _listener(name: str, api: ApiSettings, settings: Settings) -> Listener:
+    limited = settings.rate_limits and api.limits_rate
     return Listener(
-        address=Address(host, api.port),
+        address=Address(settings.host, api.port),
         allowed_origins=api.allowed_origins,
         allowed_hosts=api.allowed_hosts,
         force_https=api.force_https,

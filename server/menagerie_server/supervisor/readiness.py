@@ -19,10 +19,14 @@ from menagerie_server.supervisor.errors import NotReady
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
+    from menagerie.system.v1.system_pb2 import GetReadinessResponse
+    from menagerie.system.v1.system_pb2_grpc import SystemServiceAsyncStub
+
 POLL_SECONDS = 0.1
 ANSWER_SECONDS = 2.0
 
-NO_CLIENT = {"x-forwarded-for": "0.0.0.0"}  # noqa: S104 - it is no address to listen on
+NO_CLIENT_ADDRESS = "0.0.0.0"  # noqa: S104 - it is no address to listen on
+NO_CLIENT = {"x-forwarded-for": NO_CLIENT_ADDRESS}
 """Makes a probe the request of no client, so that it uses up no client's rate limit."""
 
 NO_WORKER = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
@@ -66,6 +70,12 @@ async def worker_ready(target: str) -> None:
         await poll_until(partial(_is_ready, channel))
 
 
+async def readiness(target: str) -> GetReadinessResponse:
+    """Return which APIs the worker at this gRPC target serves; it is ready."""
+    async with grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS) as channel:
+        return await _ask(channel)
+
+
 async def worker_answering(url: str) -> None:
     """Return once a worker, and not the proxy in its place, answers at this URL with any status."""
     # The environment's proxies are for other hosts, and a certificate need not name this one.
@@ -75,10 +85,15 @@ async def worker_answering(url: str) -> None:
 
 async def _is_ready(channel: grpc.aio.Channel) -> bool:
     try:
-        await SystemServiceStub(channel).GetReadiness(GetReadinessRequest(), timeout=ANSWER_SECONDS)
+        await _ask(channel)
     except grpc.aio.AioRpcError:
         return False
     return True
+
+
+async def _ask(channel: grpc.aio.Channel) -> GetReadinessResponse:
+    stub: SystemServiceAsyncStub = SystemServiceStub(channel)
+    return await stub.GetReadiness(GetReadinessRequest(), timeout=ANSWER_SECONDS)
 
 
 async def _answers(client: httpx.AsyncClient, url: str) -> bool:

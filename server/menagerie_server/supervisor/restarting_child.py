@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import structlog
 
 from menagerie_server.supervisor import child
 from menagerie_server.supervisor.errors import ChildEnded
+from menagerie_server.supervisor.output import pipe
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -23,6 +25,9 @@ FIRST_BACKOFF_SECONDS = 0.1
 MAX_BACKOFF_SECONDS = 10.0
 BACKOFF_RESET_SECONDS = 30.0
 """Backoff resets after this long without a crash."""
+
+LAST_LINES = 10
+"""How much of what a child said is part of the reason why a start has failed."""
 
 log = structlog.get_logger()
 
@@ -52,6 +57,7 @@ class RestartingChild:
         self._shutdown = shutdown
         self._stopping = asyncio.Event()
         self._process: Process | None = None
+        self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
 
     async def run(self) -> None:
         """Run the program until `stop`.
@@ -67,7 +73,7 @@ class RestartingChild:
             if self._stopping.is_set():
                 return
             if not self._ready.is_set():
-                raise ChildEnded(f"{self.program.name} {how} before the server was ready.")
+                raise ChildEnded(self._reason(how))
             backoff = next_backoff(backoff, ran_seconds=loop.time() - started)
             log.warning("child ended", child=self.program.name, how=how, restart_in_seconds=backoff)
             with contextlib.suppress(TimeoutError):
@@ -88,9 +94,24 @@ class RestartingChild:
             process.send_signal(self.program.kill_signal)
             await process.wait()
 
+    def _reason(self, how: str) -> str:
+        """Return the reason why a start has failed; what the child said last tells most."""
+        return "\n  ".join([f"{self.program.name} {how} before the server was ready.", *self._last_lines])
+
+    def _hear(self, line: str) -> None:
+        self._last_lines.append(line)
+        if self.program.errors is not None:
+            self.program.errors(line)
+
     async def _run_once(self) -> str:
+        self._last_lines.clear()
+        errors = self._hear if self.program.errors is not None else None
+        async with pipe(self.program.output) as stdout, pipe(errors) as stderr:
+            return await self._run_with(stdout, stderr)
+
+    async def _run_with(self, stdout: int | None, stderr: int | None) -> str:
         try:
-            self._process = process = await child.start(self.program)
+            self._process = process = await child.start(self.program, stdout=stdout, stderr=stderr)
         except OSError as error:
             return f"could not be started: {error.strerror}"
         log.debug("child started", child=self.program.name, pid=process.pid)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import httpx
 import structlog
 
+from menagerie_envoy import APIS
 from menagerie_server.supervisor.readiness import poll_until
 
 if TYPE_CHECKING:
@@ -92,16 +93,24 @@ class StopSignals:
         self.received.set()
 
 
+async def active_requests(admin_socket: Path) -> int:
+    """Return how many requests and streams of callers Envoy has not ended yet; 0 where it does not say."""
+    async with _admin(admin_socket) as admin:
+        try:
+            counts = await _active(admin)
+        except httpx.TransportError:
+            return 0
+    # The front door's are counted where they go: at an API's own listener.
+    return sum(counts.get(api.name, 0) for api in APIS)
+
+
 async def drain(admin_socket: Path, shutdown: ShutdownTimeout, *, limit_seconds: float) -> None:
     """Drain Envoy; return once no request or stream is active, or the time is over.
 
     Args:
         admin_socket: the Unix socket of Envoy's admin interface.
     """
-    transport = httpx.AsyncHTTPTransport(uds=str(admin_socket))
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://envoy", timeout=ADMIN_SECONDS
-    ) as admin:
+    async with _admin(admin_socket) as admin:
         try:
             async with shutdown.limit(), asyncio.timeout(limit_seconds):
                 await admin.post("/healthcheck/fail")
@@ -113,7 +122,17 @@ async def drain(admin_socket: Path, shutdown: ShutdownTimeout, *, limit_seconds:
             log.warning("envoy could not be drained", error=str(error))
 
 
+def _admin(socket: Path) -> httpx.AsyncClient:
+    transport = httpx.AsyncHTTPTransport(uds=str(socket))
+    return httpx.AsyncClient(transport=transport, base_url="http://envoy", timeout=ADMIN_SECONDS)
+
+
 async def _is_idle(admin: httpx.AsyncClient) -> bool:
+    return not any((await _active(admin)).values())
+
+
+async def _active(admin: httpx.AsyncClient) -> dict[str, int]:
+    """Return the active requests of each listener, by its name."""
     response = await admin.get("/stats", params={"filter": rf"\.{ACTIVE_REQUESTS}$"})
-    lines = (line for line in response.text.splitlines() if not line.startswith(ADMIN_PREFIX))
-    return all(int(line.rpartition(":")[2]) == 0 for line in lines)
+    counts = (line.split(": ") for line in response.text.splitlines() if not line.startswith(ADMIN_PREFIX))
+    return {name.split(".")[1]: int(count) for name, count in counts}

@@ -8,30 +8,33 @@ from typing import TYPE_CHECKING
 
 import menagerie_envoy
 from menagerie_server.supervisor import account, addresses, programs
+from menagerie_server.supervisor.announcement import announcement
 from menagerie_server.supervisor.database import embedded_postgres, migrated, require_readable
 from menagerie_server.supervisor.folders import locked_data_folder, shared_memory_folder, socket_folder
-from menagerie_server.supervisor.readiness import wait_for_all, worker_answering, worker_ready
+from menagerie_server.supervisor.readiness import readiness, wait_for_all, worker_answering, worker_ready
 from menagerie_server.supervisor.restarting_child import restarting_children
-from menagerie_server.supervisor.shutdown import ShutdownTimeout, StopSignals, drain
+from menagerie_server.supervisor.shutdown import ShutdownTimeout, StopSignals, active_requests, drain
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
+    from menagerie.system.v1.system_pb2 import GetReadinessResponse
     from menagerie_server.settings import Settings
     from menagerie_server.supervisor.child import Program
+    from menagerie_server.supervisor.console import Console
 
 EXIT_SECONDS = 5.0
 """How long a child may take to exit after the time for its last calls."""
 
 
-def serve(settings: Settings, announce: Callable[[str], None]) -> None:
+def serve(settings: Settings, console: Console) -> None:
     """Run the whole server until a signal asks it to stop.
 
     Called on the main thread, to which signal handlers and the children's death signals are tied.
 
     Args:
-        announce: called with the list of URLs once everything answers.
+        console: tells the operator what happens.
 
     Raises:
         StartError: the server cannot start; every child is stopped again. It may come in an ExceptionGroup.
@@ -40,27 +43,30 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         require_readable(settings.database_url)
     with locked_data_folder(settings.data_dir, wait_seconds=settings.ready_seconds) as lock:
         addresses.require_free(addresses.addresses(settings))
-        asyncio.run(Supervisor(settings, lock).run(announce))
+        console.starting()
+        asyncio.run(Supervisor(settings, console, lock).run())
 
 
 class Supervisor:
     """One run of the server."""
 
-    def __init__(self, settings: Settings, lock: int) -> None:
+    def __init__(self, settings: Settings, console: Console, lock: int) -> None:
         self._settings = settings
+        self._console = console
         self._lock = lock
         self._ready = asyncio.Event()
         self._shutdown = ShutdownTimeout(settings.drain_seconds + EXIT_SECONDS)
         self._signals = StopSignals(ready=self._ready, shutdown=self._shutdown)
 
-    async def run(self, announce: Callable[[str], None]) -> None:
+    async def run(self) -> None:
         """Start everything, serve until a signal asks to stop, and stop everything."""
         with self._signals.installed():
             try:
                 async with self._running() as admin_socket:
                     self._ready.set()
-                    announce(addresses.announcement(self._settings))
+                    self._console.ready(announcement(self._settings, await self._readiness()))
                     await self._signals.received.wait()
+                    self._console.stopping(await active_requests(admin_socket))
                     await drain(admin_socket, self._shutdown, limit_seconds=self._settings.drain_seconds)
             except asyncio.CancelledError:
                 if not self._signals.received.is_set():
@@ -99,7 +105,8 @@ class Supervisor:
             yield server.url
 
     def _restarting(self, children: Sequence[Program]) -> AbstractAsyncContextManager[None]:
-        return restarting_children(children, ready=self._ready, shutdown=self._shutdown)
+        heard = [self._console.listening_to(program) for program in children]
+        return restarting_children(heard, ready=self._ready, shutdown=self._shutdown)
 
     async def _wait_until_ready(self) -> None:
         settings = self._settings
@@ -110,3 +117,7 @@ class Supervisor:
             address = addresses.worker_address(settings, index)
             checks[f"worker {index}"] = worker_ready(f"{address.host}:{address.port}")
         await wait_for_all(checks, limit_seconds=settings.ready_seconds)
+
+    async def _readiness(self) -> GetReadinessResponse:
+        address = addresses.worker_address(self._settings, 0)
+        return await readiness(f"{address.host}:{address.port}")

@@ -157,6 +157,7 @@ def test_the_mode_of_an_existing_folder_stays(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "objects").stat().st_mode) == 0o755
 
 
+@pytest.mark.root
 async def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path) -> None:
     with small_disk(tmp_path, mebibytes=8) as disk:
         objects = Objects(default_url(tmp_path))

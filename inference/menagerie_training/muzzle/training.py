@@ -1,0 +1,123 @@
+"""Trains an embedder: to tell animals apart, and muzzles from everything else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from menagerie_training.muzzle.network import build
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from menagerie_training.muzzle.network import Embedder
+    from menagerie_training.muzzle.pictures import Photos, Pictures
+
+_SHARPNESS: Final = 16.0
+"""What cosines are multiplied by before the softmax."""
+
+_MARGIN: Final = 0.1
+"""By how much the cosine to an animal must exceed that to the others."""
+
+_NEVER: Final = 1e9
+"""Keeps a photograph from being its own partner."""
+
+_GATE_WEIGHT: Final = 2.0
+_DECAY: Final = 5e-4
+_muzzle_or_not: Final = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.02)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long to train, and on how much at once."""
+
+    steps: int = 600
+    animals: int = 48
+    """In a batch; two photographs each."""
+
+    far: int = 12
+    """Photographs of animals from farther away."""
+
+    others: int = 28
+    """Pictures without a muzzle in a batch."""
+
+    rate: float = 2e-3
+
+
+def train(
+    pictures: Pictures,
+    plan: Plan,
+    seed: int,
+    report: Callable[[str], None],
+    start: Embedder | None = None,
+) -> Embedder:
+    """Train an embedder, from random weights or from those of another, such as one that saw drawn animals.
+
+    The same seed on the same machine gives the same weights, but for rounding.
+
+    Animals are told apart by the loss of N pairs (Sohn 2016, "Improved Deep Metric Learning with Multi-class
+    N-pair Loss Objective") with a margin on the cosine (Wang et al. 2018, "CosFace"). It computes in
+    bfloat16, which takes two thirds of the time; the weights, and the embedder it returns, are of float32.
+    """
+    plan = replace(plan, animals=min(plan.animals, len(pictures.animals)))
+    embedder = build(seed, precision="mixed_bfloat16")
+    if start is not None:
+        embedder.model.set_weights(start.model.get_weights())
+    step = _step(embedder, plan)
+    losses = []
+    for number, batch in enumerate(_batches(pictures, plan, seed), 1):
+        losses.append([float(loss) for loss in step(batch)])
+        if number % 50 == 0:
+            animals, gate = np.mean(losses[-50:], axis=0)
+            report(f"step {number} of {plan.steps}: animals {animals:.3f}, muzzle or not {gate:.3f}")
+    trained = build(seed)
+    trained.model.set_weights(embedder.model.get_weights())
+    return trained
+
+
+def _step(embedder: Embedder, plan: Plan) -> Callable[..., tuple[Any, Any]]:
+    schedule = keras.optimizers.schedules.CosineDecay(
+        plan.rate * 0.05, max(plan.steps * 9 // 10, 1), warmup_target=plan.rate, warmup_steps=plan.steps // 10
+    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=_DECAY, global_clipnorm=5.0)
+    learner, variables = embedder.learner, embedder.learner.trainable_variables
+    known, muzzles = 2 * plan.animals, 2 * plan.animals + plan.far
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def step(photos: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            codes, logits = learner(photos, training=True)
+            of_animals = _pair_loss(codes[:known])
+            truth = tf.cast(tf.range(tf.shape(photos)[0]) < muzzles, tf.float32)[:, tf.newaxis]
+            of_gate = _muzzle_or_not(truth, logits)
+            loss = of_animals + _GATE_WEIGHT * of_gate
+        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        return of_animals, of_gate
+
+    return step  # type: ignore[no-any-return]
+
+
+def _pair_loss(codes: tf.Tensor) -> tf.Tensor:
+    """Ask of each code (2n, d) which other is of its animal: the one n places away."""
+    count = tf.shape(codes)[0]
+    partner = (tf.range(count) + count // 2) % count
+    cosines = codes @ tf.transpose(codes) - _MARGIN * tf.one_hot(partner, count)
+    logits = _SHARPNESS * cosines - _NEVER * tf.eye(count)
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(partner, logits))
+
+
+def _batches(pictures: Pictures, plan: Plan, seed: int) -> Iterator[Photos]:
+    """Give batches: two photographs of each animal, some from far away, then no muzzles."""
+    random = np.random.default_rng((seed, 0xBA))
+    animals, views = pictures.animals.shape[:2]
+    for _ in range(plan.steps):
+        who = random.choice(animals, plan.animals, replace=False)
+        first = random.integers(views, size=plan.animals)
+        second = (first + random.integers(1, views, size=plan.animals)) % views
+        far = pictures.far[random.choice(len(pictures.far), plan.far, replace=False)]
+        others = pictures.others[random.choice(len(pictures.others), plan.others, replace=False)]
+        yield np.concatenate([pictures.animals[who, first], pictures.animals[who, second], far, others])
