@@ -5,6 +5,7 @@ InferenceError
 │   ├── ImageUnreadable
 │   ├── ImageDamaged
 │   └── ImageTooLarge
+│       └── ImageTooLong
 ├── ArchiveError
 │   ├── ArchiveUnreadable
 │   ├── ArchiveTooLarge
@@ -40,6 +41,10 @@ class ImageDamaged(ImageError):
 
 class ImageTooLarge(ImageError):
     """Raised when an image's header declares more pixels than the limit; no pixel was decoded."""
+
+
+class ImageTooLong(ImageTooLarge):
+    """Raised when a side is longer than can be handled, however few pixels the image has."""
 
 
 class ArchiveError(InferenceError):

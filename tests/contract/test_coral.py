@@ -22,6 +22,7 @@ from tests.support.server import running_server
 from menagerie.coral.v1 import coral_pb2 as pb
 from menagerie.coral.v1 import coral_pb2_grpc
 from menagerie_envoy.filters import MAX_RESPONSE_BYTES
+from menagerie_inference.domains.coral.photo import MAX_SIDE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -125,6 +126,21 @@ async def test_an_image_of_too_many_pixels_is_never_decoded(stub: CoralServiceAs
     status = await stub.GetStatus(pb.GetStatusRequest(job_id=job_id))
     assert status.status == "error"
     assert "6001 x 6000" in status.error
+    assert status.error.endswith("(MENAGERIE_CORAL_MAX_PIXELS sets the limit)")
+
+
+async def test_a_side_that_is_too_long_is_no_matter_of_settings(stub: CoralServiceAsyncStub) -> None:
+    job_id = await completed(stub, images.png_of(MAX_SIDE + 1, 1))
+    status = await stub.GetStatus(pb.GetStatusRequest(job_id=job_id))
+    assert status.error == f"the image has {MAX_SIDE + 1} x 1 px; a side has at most {MAX_SIDE} px"
+
+
+async def test_a_browser_saves_the_result_under_a_name(
+    stub: CoralServiceAsyncStub, client: httpx.Client
+) -> None:
+    job_id = await completed(stub, PHOTO)
+    image = await asyncio.to_thread(client.get, f"/V1/api/status/{job_id}/image")
+    assert image.headers["content-disposition"] == f'inline; filename="coral-{job_id}.png"'
 
 
 async def test_a_result_that_is_not_there_cannot_be_downloaded(stub: CoralServiceAsyncStub) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from menagerie_inference.errors import ImageTooLarge
+from menagerie_inference.errors import ImageTooLong
 from menagerie_inference.image.decode import load, upright
 from menagerie_inference.image.pillow import open_image
 
@@ -58,6 +58,6 @@ def open_photo(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Photo:
 
 def _check_sides(image: Image.Image) -> None:
     if max(image.size) > MAX_SIDE:
-        raise ImageTooLarge(
+        raise ImageTooLong(
             f"the image has {image.width} x {image.height} px; a side has at most {MAX_SIDE} px"
         )

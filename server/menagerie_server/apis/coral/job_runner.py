@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from menagerie_inference.domains.coral import ChunkResult, Grid
-from menagerie_inference.errors import ImageDamaged, ImageTooLarge, ImageUnreadable
+from menagerie_inference.errors import ImageDamaged, ImageTooLarge, ImageTooLong, ImageUnreadable
 from menagerie_server.apis.coral.errors import ERRORS
 from menagerie_server.errors import wire_error
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from menagerie_inference.domains.coral import CoralClassifier
+    from menagerie_inference.errors import ImageError
     from menagerie_server.jobs.attempt import JobAttempt
     from menagerie_server.jobs.job import Job, Json
     from menagerie_server.store.objects import Objects
@@ -47,7 +48,7 @@ class CoralJobRunner:
         try:
             photo = await self._classifier.open(await self._objects.get(job.input))
         except (ImageUnreadable, ImageDamaged, ImageTooLarge) as error:
-            await attempt.fail(wire_error(error, ERRORS).text or str(error))
+            await attempt.fail(_text(error))
             return
         await self._classify(photo.image, job.completed, attempt)
         chunks = [ChunkResult(**value) for value in await attempt.results()]  # type: ignore[arg-type]
@@ -76,6 +77,12 @@ class CoralJobRunner:
             await self._objects.put(name, _pieces(file))
             # Freeing tens of megabytes takes milliseconds.
             await asyncio.to_thread(file.close)
+
+
+def _text(error: ImageError) -> str:
+    text = wire_error(error, ERRORS).text or str(error)
+    adjustable = isinstance(error, ImageTooLarge) and not isinstance(error, ImageTooLong)
+    return f"{text} (MENAGERIE_CORAL_MAX_PIXELS sets the limit)" if adjustable else text
 
 
 def _given(fields: list[tuple[str, Json]]) -> dict[str, Json]:

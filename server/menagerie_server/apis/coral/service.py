@@ -125,6 +125,9 @@ class CoralService(coral_pb2_grpc.CoralServiceServicer):
         job = await self._job(request.job_id)
         if job.state != COMPLETED:
             raise JobNotCompleted
+        # What a browser saves it as: the path has no extension.
+        named = f'inline; filename="coral-{job.id}.png"'
+        await context.send_initial_metadata((("content-disposition", named),))
         async for body in _bodies(PNG, self._objects.stream(result_image_name(job.folder))):
             yield pb.DownloadResultImageResponse(image=body)
 
