@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import httpx
 import structlog
 
+from menagerie_envoy import APIS
 from menagerie_server.supervisor.readiness import poll_until
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ ADMIN_SECONDS = 2.0
 ACTIVE_REQUESTS = "downstream_rq_active"
 ADMIN_PREFIX = "http.admin."
 """Envoy also counts the request that asks for the count."""
-
-FRONT_DOOR = "front_door"
 
 log = structlog.get_logger()
 
@@ -102,7 +101,7 @@ async def active_requests(admin_socket: Path) -> int:
         except httpx.TransportError:
             return 0
     # The front door's are counted where they go: at an API's own listener.
-    return sum(count for listener, count in counts.items() if listener != FRONT_DOOR)
+    return sum(counts.get(api.name, 0) for api in APIS)
 
 
 async def drain(admin_socket: Path, shutdown: ShutdownTimeout, *, limit_seconds: float) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from menagerie_server.supervisor.addresses import worker_address
 from menagerie_server.supervisor.console import Console
 from menagerie_server.supervisor.errors import DataFolderError
 from menagerie_server.supervisor.programs import ENVOY
@@ -26,7 +27,6 @@ LOG_FOLDER: Final = "logs"
 LOG_BYTES: Final = 10 * 1024 * 1024
 """A child's log begins anew when it is as long; the one before it is kept."""
 
-FRONT_DOOR: Final = "front_door"
 GRPC_PATHS: Final = ("/menagerie.", "/grpc.")
 CLIENT_ERROR, SERVER_ERROR = 400, 500
 
@@ -37,7 +37,8 @@ class Terminal(Console):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._folder = settings.data_dir / LOG_FOLDER
-        self._api_listeners = {f"{settings.host}:{api.port}" for api in settings.apis.values()}
+        workers = (worker_address(settings, index) for index in range(settings.workers))
+        self._ends = {None, *(f"{worker.host}:{worker.port}" for worker in workers)}
         self._ready = ""
         # A full disk must not fill the terminal, too: the last lines of each child are kept in memory.
         logging.raiseExceptions = False
@@ -91,8 +92,8 @@ class Terminal(Console):
         return early or request["client"] == NO_CLIENT_ADDRESS
 
     def _is_passed_on(self, request: Mapping[str, Any]) -> bool:
-        """Whether an API's own listener logs the same request."""
-        return request["listener"] == FRONT_DOOR and request["worker"] in self._api_listeners
+        """Whether another listener logs the same request, as an API's own does for the front door."""
+        return request["worker"] not in self._ends
 
 
 def short_line(request: Mapping[str, Any]) -> str:

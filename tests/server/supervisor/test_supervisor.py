@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from typing import TYPE_CHECKING, Any
@@ -116,6 +117,22 @@ def test_each_child_runs_in_a_session_of_its_own(server: ServerProcess) -> None:
     started = {name: find(server) for name, find in CHILDREN.items()}
 
     assert {name: session(child) for name, child in started.items()} == started
+
+
+def test_without_a_terminal_everything_but_the_announcement_is_json(server: ServerProcess) -> None:
+    httpx.get(f"{server.species}/healthz", trust_env=False)
+    server.wait_for_log('"path":"/healthz"')
+
+    lines = server.output().splitlines()
+    logged = [json.loads(line) for line in lines if line.startswith("{")]
+    first, *others = (line for line in lines if not line.startswith("{"))
+    assert first == "Menagerie is ready."
+    assert all(line.startswith("  ") for line in others)
+    assert all(line.keys() >= {"event", "level", "time"} for line in logged)
+    assert {"request", "model ready", "output"} <= {line["event"] for line in logged}
+    assert any(
+        "database system is ready" in line["text"] for line in logged if line.get("child") == "postgres"
+    )
 
 
 def test_no_password_on_a_command_line_or_in_the_log(server: ServerProcess) -> None:
