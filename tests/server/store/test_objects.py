@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import stat
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -56,6 +57,13 @@ async def test_put_replaces(objects: Objects) -> None:
     await objects.put("name", b"new")
 
     assert await objects.get("name") == b"new"
+
+
+async def test_a_list_may_leave_out_what_is_young(objects: Objects) -> None:
+    await objects.put("whales/a", b"x")
+    now = datetime.now(UTC)
+    assert [name async for name in objects.list("whales", before=now - timedelta(hours=1))] == []
+    assert [name async for name in objects.list("whales", before=now + timedelta(hours=1))] == ["whales/a"]
 
 
 async def test_list_is_by_whole_segments(objects: Objects) -> None:
