@@ -114,7 +114,7 @@ def _compressor() -> Json:
 
 
 def _rate_limit(api: Api, limit: RateLimit) -> Json:
-    """One bucket for each caller, filled once in a window; the filter's own bucket is never the bound."""
+    """One bucket for each caller, refilled evenly; the filter's own bucket is never the bound."""
     whole = {"numerator": 100, "denominator": "HUNDRED"}
     bucket = {
         "max_tokens": limit.requests,

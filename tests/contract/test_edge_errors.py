@@ -38,7 +38,6 @@ class Documented:
     limit: int = 0
     """The largest body, in bytes."""
     too_many: str = "Too many requests. Try again later."
-    serves: bool = False
     answers: dict[str, str] = field(default_factory=dict)
 
 
@@ -48,29 +47,25 @@ APIS = {
         "/v1/predict-single",
         limit=25 * MEBIBYTE,
         too_many="Превышен лимит запросов. Повторите позже.",
-        serves=True,
     ),
-    "coral": Documented("/V1/api/health", "/V1/api/classify", key="error", limit=51 * MEBIBYTE, serves=True),
+    "coral": Documented("/V1/api/health", "/V1/api/classify", key="error", limit=51 * MEBIBYTE),
     "species": Documented(
         "/healthz",
         "/uploadfile/",
         too_large=(400, "File too large. Maximum size is 5MB."),
         limit=6 * MEBIBYTE,
-        serves=True,
     ),
     "nsfw": Documented(
         "/health",
         "/predict/single",
         too_large=(413, "File too large. Maximum size: 50MB"),
         limit=2048 * MEBIBYTE,
-        serves=True,
     ),
     "muzzle": Documented(
         "/health",
         "/predict/file",
         too_large=(422, "The request is too large. It may have 32 MB."),
         limit=32 * MEBIBYTE,
-        serves=True,
     ),
 }
 
@@ -186,12 +181,6 @@ def test_a_deadline_that_has_passed(client: httpx.Client, name: str) -> None:
 def test_malformed_json(client: httpx.Client, name: str, path: str, body: str) -> None:
     refused = client.post(path, content=body, headers={"content-type": "application/json"})
     check(refused, APIS[name], 422, MALFORMED)
-
-
-@pytest.mark.parametrize("name", [name for name, api in APIS.items() if not api.serves])
-def test_what_is_not_served_yet(client: httpx.Client, name: str) -> None:
-    text = f"The {name} API is not served by this version."
-    check(client.get(APIS[name].health), APIS[name], 501, text)
 
 
 @each_api

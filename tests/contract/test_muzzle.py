@@ -57,7 +57,7 @@ BAD = {
         text(images.encode(images.drawing(), "AVIF")),
         "AVIF photos are not supported; send a JPEG or a PNG.",
     ),
-    "a broken JPEG": (text(JPEG[:2000]), "the photo is damaged or incomplete."),
+    "a broken JPEG": (text(images.damaged_jpeg()), "the photo is damaged or incomplete."),
     "a bomb": (
         text(images.png_of(20_000, 20_000)),
         "the image has 20000 x 20000 px; at most 50000000 pixels are decoded.",
@@ -83,7 +83,7 @@ BAD_FILES = {
     "HEIC": (HEIC, BAD["HEIC"][1]),
     "empty": (b"", "the photo is empty."),
     "text": (b"no photograph", "neither a JPEG nor a PNG."),
-    "a broken JPEG": (JPEG[:2000], "the photo is damaged or incomplete."),
+    "a broken JPEG": (images.damaged_jpeg(), "the photo is damaged or incomplete."),
 }
 
 

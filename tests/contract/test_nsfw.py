@@ -92,7 +92,7 @@ async def test_grpc_callers_get_the_same_answer(stub: NsfwServiceAsyncStub, clie
     ("contents", "text", "status"),
     [
         ((b"no image",), INVALID_IMAGE, "400"),
-        ((images.jpeg()[:2000],), INVALID_IMAGE, "400"),
+        ((images.damaged_jpeg(),), INVALID_IMAGE, "400"),
         ((bytes(LARGE),), TOO_LARGE, "413"),
         ((images.jpeg(), images.jpeg()), "Only one image can be sent.", "400"),
         ((), "Field required: file", "422"),
@@ -156,7 +156,7 @@ def test_an_animation_is_as_unsafe_as_its_worst_frame(client: httpx.Client, form
 
 
 def test_a_damaged_file_among_several_is_told(client: httpx.Client) -> None:
-    answer = several(client, ("a.jpg", images.jpeg()), ("b.jpg", images.jpeg()[:2000])).json()
+    answer = several(client, ("a.jpg", images.jpeg()), ("b.jpg", images.damaged_jpeg())).json()
     assert [one["image"] for one in answer["predictions"]] == ["a.jpg"]
     assert answer["summary"]["errors"] == ["Error processing b.jpg: Could not decode image file"]
     assert answer["summary"]["total_images"] == 1

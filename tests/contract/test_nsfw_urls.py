@@ -53,7 +53,7 @@ ANSWERS = {
     "/photos/image1.jpg?size=full": ("200 OK", "Content-Type: text/html\r\n", images.jpeg()),
     "/b%20c.avif": ("200 OK", "", images.encode(images.drawing(), "AVIF")),
     "/page.jpg": ("200 OK", "Content-Type: image/jpeg\r\n", b"<html></html>"),
-    "/damaged.jpg": ("200 OK", "", images.jpeg()[:2000]),
+    "/damaged.jpg": ("200 OK", "", images.damaged_jpeg()),
     "/huge.jpg": ("200 OK", "", images.padded_to(50 * 1024 * 1024 + 1)),
     "/away": ("302 Found", "Location: http://127.0.0.2/a.jpg\r\n", b""),
 }

@@ -80,7 +80,7 @@ CASES = [
         "GIF by its type", form(images.encode(images.drawing(), "GIF"), type_=b"image/gif"), 400, WRONG_TYPE
     ),
     Case("GIF by its signature", form(images.encode(images.drawing(), "GIF")), 400, WRONG_SIGNATURE),
-    Case("truncated JPEG", form(images.jpeg()[:2000]), 400, DAMAGED),
+    Case("truncated JPEG", form(images.damaged_jpeg()), 400, DAMAGED),
     Case("JPEG cut in its header", form(images.jpeg()[:12]), 400, DAMAGED),
     Case("5 MB and a byte", form(images.padded_to(MAX_BYTES + 1)), 400, TOO_LARGE),
     Case("past the edge's limit", form(bytes(7 * 1024 * 1024)), 400, TOO_LARGE),
@@ -146,7 +146,7 @@ GRPC_CASES = [
         WRONG_TYPE,
     ),
     ("too large", pb.UploadFileRequest(image=Image(content=images.padded_to(MAX_BYTES + 1))), 400, TOO_LARGE),
-    ("truncated", pb.UploadFileRequest(image=Image(content=images.jpeg()[:2000])), 400, DAMAGED),
+    ("truncated", pb.UploadFileRequest(image=Image(content=images.damaged_jpeg())), 400, DAMAGED),
 ]
 
 

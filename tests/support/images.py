@@ -37,6 +37,11 @@ def jpeg() -> bytes:
     return encode(drawing())
 
 
+def damaged_jpeg() -> bytes:
+    """Return a JPEG that breaks off where most of its rows are missing."""
+    return jpeg()[:1000]
+
+
 def sixteen_bit_png() -> bytes:
     """Return a grey PNG of 16 bits a pixel."""
     return encode(drawing("I").point(lambda value: value * 257).convert("I;16"), "PNG")

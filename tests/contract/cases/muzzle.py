@@ -25,7 +25,7 @@ GIF = images.encode(images.drawing(), "GIF")
 BLANK = images.encode(Image.new("RGB", images.SIZE, "white"), "PNG")
 SCENE = PHOTOS.a_scene().content
 TEXT = b"This is no photograph."
-BROKEN = JPEG[:2000]
+BROKEN = images.damaged_jpeg()
 BOMB = images.png_of(20_000, 20_000)
 
 EXAMPLE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

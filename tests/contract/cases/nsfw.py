@@ -241,7 +241,7 @@ def urls(name: str, body: object, *addresses: str, status: int = 200) -> Case:
 
 JPEG, PNG = drawn("image1.jpg", "JPEG"), drawn("image2.png", "PNG")
 WEBP, AVIF = drawn("image3.webp", "WEBP"), drawn("image3.avif", "AVIF")
-DAMAGED = FormPart("files", "corrupted_image.jpg", images.jpeg()[:2000], "image/jpeg")
+DAMAGED = FormPart("files", "corrupted_image.jpg", images.damaged_jpeg(), "image/jpeg")
 TEXT = FormPart("file", "example_image.jpg", b"This is no image.", "image/jpeg")
 PORTRAIT = FormPart("file", PERSON.name, PERSON.content, "image/jpeg")
 

@@ -214,7 +214,7 @@ CONFIGURED_CASES: tuple[Case, ...] = (
         400,
         "Failed to decode image for Gemini.",
         _text("prompt", "Which?"),
-        _camera_trap("files", lambda: images.jpeg()[:2000]),
+        _camera_trap("files", images.damaged_jpeg),
     ),
     _error(
         "an image of 5 MB and a byte",

@@ -67,7 +67,7 @@ async def test_grpc_answers_as_rest_does(
             TOO_LARGE,
         ),
         (
-            [Request(prompt="?", image=Image(content=JPEG[:2000]))],
+            [Request(prompt="?", image=Image(content=images.damaged_jpeg()))],
             400,
             "Failed to decode image for Gemini.",
         ),

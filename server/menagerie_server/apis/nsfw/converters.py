@@ -10,6 +10,7 @@ from google.protobuf.struct_pb2 import NULL_VALUE, ListValue, Value
 
 from menagerie.nsfw.v1 import nsfw_pb2 as pb
 from menagerie_inference.domains.nsfw import TRIPLE_ENSEMBLE
+from menagerie_inference.domains.nsfw.result import NSFW
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from menagerie_server.apis.nsfw.statistics import Totals
 
 MEGABYTE: Final = 1024 * 1024
-NSFW: Final = "NSFW"
 
 
 @dataclass

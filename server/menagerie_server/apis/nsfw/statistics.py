@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Self
 import structlog
 
 from menagerie_inference.domains.nsfw import OPENCLIP_FALLBACK, TRIPLE_ENSEMBLE
+from menagerie_inference.domains.nsfw.result import NSFW
 from menagerie_server.store.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ SIGN_SECONDS: Final = 5.0
 """How often an idle worker says that it is there."""
 STEP: Final = 1.02
 """Each class of times ends at so many times the end of the one before: percentiles are that exact."""
-NSFW: Final = "NSFW"
 COLUMNS: Final = (
     *("requests", "failed", "images", "nsfw", "confidence", "milliseconds", "ensemble", "fallback"),
 )

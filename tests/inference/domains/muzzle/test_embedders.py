@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from menagerie_inference.engine import Model
 
 SCENE, ANIMAL, JPEG = PHOTOS.a_scene().content, PHOTOS.an_animal().content, images.jpeg()
-BROKEN = JPEG[:2000]
+BROKEN = images.damaged_jpeg()
 
 
 class Recorder:
