@@ -149,7 +149,7 @@ def test_what_cannot_be_used_is_named_and_the_others_go_in(
             "Zoe/1.png": picture(1),
             "Zoe/2.jpg": b"no image",
             "Zoe/3.jpg": b"",
-            "Zoe/4.jpg": WHALE[:-9000],
+            "Zoe/4.jpg": WHALE[: len(WHALE) // 4],
             "Zoe/5.jpg": WHALE + bytes(25 * 1024**2),
             "Ann/1.jpg": b"no image",
             "notes/notes.txt": b"x",

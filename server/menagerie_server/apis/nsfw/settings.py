@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 from pydantic import AnyHttpUrl, Field, PositiveInt
 
-from menagerie_inference.image import DEFAULT_FRAMES
 from menagerie_server.api_settings import ApiSettings, Names, Port
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -22,7 +21,7 @@ class NsfwSettings(ApiSettings):
     nsfw_threshold: Share = 0.5
     agreement_threshold: Share = 0.7
     """Where the models agree less, a review is recommended."""
-    max_frames: Annotated[int, Field(ge=1, le=100)] = DEFAULT_FRAMES
+    max_frames: Annotated[int, Field(ge=1, le=100)] = 5
     """How many frames of an animation, or pages of a TIFF, are judged."""
     enable_image_hosting: bool = True
     """Whether images that were judged are kept for /image."""
