@@ -150,7 +150,7 @@ class ImageModerator:
         except (ImageError, Overloaded, DeadlineExceeded):
             raise
         except Exception as error:
-            _log.exception("an image was not judged")
+            _log.exception("an image was not classified")
             raise ModerationFailed(MODELS_FAILED) from error
 
     @retry(retry=retry_if_exception_type(Overloaded), wait=wait_random_exponential(0.05, max=1.0))
