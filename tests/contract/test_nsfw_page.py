@@ -56,10 +56,10 @@ def page(request: pytest.FixtureRequest, browser: Browser, server: RunningServer
 
 
 def judged(page: Page, path: str, *files: FilePayload) -> Locator:
-    """Choose files, have them judged, and return the section with the answers."""
+    """Choose files, have them classified, and return the section with the answers."""
     section = page.locator("section").filter(has=page.locator(f'form[data-path="{path}"]'))
     section.locator("input").set_input_files(files)
-    section.get_by_role("button", name="Judge").click()
+    section.get_by_role("button", name="Classify").click()
     return section
 
 
@@ -77,13 +77,13 @@ def test_one_image_and_what_each_model_said_of_it(page: Page) -> None:
 def test_several_images(page: Page) -> None:
     section = judged(page, "predict/multi", SCENE, DAMAGED, WOMAN)
     expect(section.locator("tbody tr")).to_have_count(2, timeout=MILLISECONDS)
-    expect(section).to_contain_text("2 judged, 1 of them NSFW.")
+    expect(section).to_contain_text("2 classified, 1 of them NSFW.")
     expect(section).to_contain_text("Error processing damaged.jpg: Could not decode image file")
 
 
 def test_a_stream_of_images(page: Page) -> None:
     section = judged(page, "predict/streaming", SCENE, DAMAGED, *[SCENE] * 6)
-    expect(section).to_contain_text("7 judged, 0 of them NSFW.", timeout=MILLISECONDS)
+    expect(section).to_contain_text("7 classified, 0 of them NSFW.", timeout=MILLISECONDS)
     rows = section.locator("tbody tr")
     expect(rows).to_have_count(8)
     expect(rows.nth(1)).to_contain_text("Could not decode image file")

@@ -1,4 +1,4 @@
-"""Turns Keras files and SavedModels into ONNX, and proves that the answers stay."""
+"""Converts Keras files and SavedModels to ONNX, and checks that the answers stay the same."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ _MANIFEST: Final = TypeAdapter(Manifest)
 
 
 class ConversionFailed(InferenceError):
-    """Raised when a model cannot be turned into ONNX, or answers otherwise once it is; nothing is left."""
+    """Raised when a model cannot be converted, or answers otherwise once it is; nothing is written."""
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """A model in ONNX, and how it compares with what it was; `str()` of it is for people."""
+    """A converted model, and its comparison with the original; `str()` of it is for people."""
 
     manifest: Manifest
     """Of the graph, as it was written beside it."""
@@ -83,19 +83,19 @@ class Conversion:
 
 
 def convert(manifest: Manifest, folder: Path, photographs: Sequence[NDArray[np.uint8]] = ()) -> Conversion:
-    """Write a model of the backend "tensorflow" as ONNX into a new folder, with its manifest.
+    """Convert a model of the backend "tensorflow" to ONNX, in a new folder with its manifest.
 
-    The graph takes uint8 images, and scales them itself as the manifest says. The manifest keeps the
-    model's name and version, as the weights are the same.
+    The graph takes uint8 images and includes the scaling of the manifest. The manifest keeps the name and the
+    version of the model, as the weights are the same.
 
     Args:
-        manifest: What is converted.
-        folder: Where to write.
-        photographs: Images (height, width, 3) of the manifest's size, to compare answers on besides random
-            ones: a network that turns noise away says little there.
+        photographs: images (height, width, 3) of the manifest's size to compare the answers on, besides
+            random ones, which many networks reject alike.
 
-    Raises `ConversionFailed` if the folder exists, if an operation has no counterpart in ONNX, and if the
-    answers differ by more than `TOLERANCE`; `ManifestError` if the model is not what its manifest says.
+    Raises:
+        ConversionFailed: the folder exists, an operation has no counterpart in ONNX, or the answers differ by
+            more than `TOLERANCE`.
+        ManifestError: the model does not match its manifest.
     """
     if folder.exists():
         raise ConversionFailed(f"{folder}: exists already")
@@ -136,7 +136,7 @@ def _to_onnx(manifest: Manifest, function: Any) -> tuple[Any, Any]:  # noqa: ANN
 
 
 def _to_toml(manifest: Manifest, folder: Path) -> str:
-    """Write the manifest of the graph: what it takes is no longer scaled outside of it."""
+    """Return the manifest of the graph, without the scaling, which the graph includes."""
     files = [_file(folder / GRAPH, manifest.licence)]
     labels = manifest.labels
     if labels is not None:
@@ -188,7 +188,7 @@ def _open(graph: Manifest) -> OnnxBackend:
 
 
 def _random_images(manifest: Manifest) -> NDArray[np.uint8]:
-    """Draw noise, half of it around a colour: a network sees little else in noise of every value."""
+    """Return noise, half of it around a colour, as networks see little else in noise of every value."""
     random = np.random.default_rng(0)
     shape = (_IMAGES // 2, manifest.input.height, manifest.input.width, 3)
     noise = random.integers(0, 256, shape, np.uint8)

@@ -112,7 +112,7 @@ def _only_input(manifest: Manifest, session: onnxruntime.InferenceSession) -> Gr
 
 
 def _outputs(manifest: Manifest, session: onnxruntime.InferenceSession) -> dict[str, str]:
-    """Give the names of the graph's outputs by those of the manifest's."""
+    """Return the names of the graph's outputs by those of the manifest's."""
     return choose_outputs(manifest, {value.name: value.name for value in session.get_outputs()})
 
 

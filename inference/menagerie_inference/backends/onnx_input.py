@@ -1,4 +1,4 @@
-"""What an ONNX graph takes for images: pixels as they are, or the floats that PyTorch's exports want."""
+"""The image input of an ONNX graph: pixels as they are, or the scaled floats of PyTorch exports."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ _LAST_TO_FIRST: Final = (0, 3, 1, 2)
 class GraphInput:
     """The one input of a graph, (batch, height, width, 3) or (batch, 3, height, width), of uint8 or floats.
 
-    Raises `ManifestError` if the graph takes anything else, or images of another size than the manifest's.
+    Raises:
+        ManifestError: the graph takes anything else, or images of another size than the manifest's.
     """
 
     def __init__(self, manifest: Manifest, argument: NodeArg) -> None:
@@ -48,7 +49,7 @@ class GraphInput:
         )
 
     def of(self, images: NDArray[np.uint8]) -> NDArray[Any]:
-        """Give what the graph takes for uint8 RGB images (n, height, width, 3)."""
+        """Convert uint8 RGB images (n, height, width, 3) to the graph's input."""
         ordered = images.transpose(_LAST_TO_FIRST) if self._channels_first else images
         if self._dtype == np.uint8:
             return np.ascontiguousarray(ordered)

@@ -83,9 +83,10 @@ def _compile(network: Network, manifest: Manifest) -> Function:
 
 
 def serving_function(network: Network, manifest: Manifest) -> tf.types.experimental.PolymorphicFunction:
-    """Put scaling and network into one function from uint8 images to the manifest's outputs, by name.
+    """Join scaling and network to one function from uint8 images to the manifest's outputs, by name.
 
-    Raises `ManifestError` if the network does not take the manifest's images.
+    Raises:
+        ManifestError: the network does not take the manifest's images.
     """
     shape = network.input.shape
     check_input(manifest, shape.as_list() if shape.rank else (), network.input.dtype.name)

@@ -32,9 +32,10 @@ class Tradeoff:
 
 @dataclass(frozen=True, eq=False)
 class Trials:
-    """The scores of comparisons, the higher the more alike.
+    """The scores of comparisons; higher ones are more alike.
 
-    Raises `ValueError` unless there is a finite score of each kind, and no other.
+    Raises:
+        ValueError: there is not at least one score of each kind, or one is not finite.
     """
 
     genuine: Scores

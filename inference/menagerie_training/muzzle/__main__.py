@@ -4,8 +4,8 @@
     python -m menagerie_training.muzzle                                  # from drawn animals, as embedded
     python -m menagerie_training.muzzle --animals FOLDER --into PROFILE  # from real ones, a folder each
 
-Of real animals one in four is kept from training, and measured. Pictures and Keras files lie in a folder for
-work, and what is there is not made again.
+One in four of the real animals is held out for evaluation. Pictures and Keras files are kept in a working
+folder, and are not made again.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 ANIMALS: Final = 2740
 VIEWS: Final = 8
-"""How many animals are drawn, and how many photographs of each; of a real animal there are as many views."""
+"""Drawn animals and the photographs of each; a real animal has as many views."""
 
 OTHERS: Final = 12_000
 FAR: Final = 1000
@@ -60,23 +60,23 @@ FIRST_FAR: Final = 2_000_000
 
 MEASURED: Final = 500
 LEAST: Final = len(REFERENCES) + 1
-"""Of photographs of a real animal."""
+"""The fewest photographs of a real animal."""
 
 PROCESSES: Final = 2
 
 
 @dataclass(frozen=True)
 class Subjects:
-    """Whom the embedders learn to tell apart, and on whom they are measured."""
+    """The animals to learn from, and those to evaluate on."""
 
     scenes: Sequence[Path]
     """Photographs without a muzzle."""
 
     animals: Sequence[RealAnimal] = ()
-    """Real ones; if there are none, all are drawn."""
+    """Real animals; without them, drawn ones."""
 
     def pictures(self, folder: Path) -> Pictures:
-        """Open the pictures in a folder, or draw them and write them there."""
+        """Open the pictures in a folder, or draw and save them."""
         try:
             return Pictures.load(folder)
         except FileNotFoundError:
@@ -95,7 +95,7 @@ class Subjects:
         return np.stack([views(one, VIEWS, np.random.default_rng(place)) for place, one in enumerate(known)])
 
     def measure(self, embedders: Embedders) -> tuple[str, Share, dict[str, Trials]]:
-        """Measure on animals that training did not see; give what they are, how many pass, and the trials."""
+        """Evaluate on held-out animals; return their description, the share that passes, and the trials."""
         if not self.animals:
             return f"{MEASURED} drawn animals", *measure_drawn(embedders, MEASURED)
         held = [one for one in self.animals if one.held_out]
@@ -103,7 +103,7 @@ class Subjects:
 
 
 def main() -> None:
-    """Train what is not there yet, measure, and write models and manifests."""
+    """Train what is missing, evaluate, and write models and manifests."""
     arguments = _parse()
     animals = read_animals(arguments.animals, least=LEAST) if arguments.animals else ()
     subjects = Subjects(photographs(arguments.scenes), animals)
@@ -123,7 +123,7 @@ def _start(folder: Path | None, slot: int) -> Embedder | None:
 
 
 def publish(subjects: Subjects, work: Path, profile: Path, version: str) -> MuzzleReport:
-    """Write the networks in a folder for work as ONNX, once to measure them, and once with the figures."""
+    """Write the networks of a working folder as ONNX, first to evaluate them, then with the figures."""
     _write(subjects, work, work / "onnx", (version, "Not measured yet."))
     with closing(Embedders(Registry.for_profile(str(work / "onnx")))) as embedders:
         title, share, trials = subjects.measure(embedders)
@@ -133,7 +133,7 @@ def publish(subjects: Subjects, work: Path, profile: Path, version: str) -> Muzz
 
 
 def figures(title: str, share: Share, trials: Trials) -> str:
-    """Say what was measured, for the manifest."""
+    """Return the figures as a text for the manifest."""
     return (
         f"On {title} that training did not see, a probe against the template of three references, "
         f"by all three networks together: equal error rate {trials.equal_error_rate:.2%}, "
@@ -151,7 +151,7 @@ def _write(subjects: Subjects, work: Path, profile: Path, facts: tuple[str, str]
 
 
 def drawn(slot: int, version: str, conditions: str) -> Description:
-    """Describe an embedder that has seen no animal."""
+    """Describe an embedder that was trained on drawn animals."""
     return Description(
         f"embedded-synthetic-muzzle-{slot}-NOT-FOR-CATTLE",
         version,
@@ -164,7 +164,7 @@ def drawn(slot: int, version: str, conditions: str) -> Description:
 
 
 def real(slot: int, version: str, conditions: str) -> Description:
-    """Describe an embedder that learnt from real animals."""
+    """Describe an embedder that was trained on real animals."""
     return Description(
         f"muzzle-{slot}",
         version,

@@ -1,9 +1,8 @@
-"""Animals that do not exist: the skin of a muzzle, made by a procedure from a seed.
+"""Animals that do not exist: procedural muzzle skin from a seed.
 
-The skin between a cow's nostrils is a pattern of beads and ridges that is each animal's own and stays as it
-is (Petersen 1922, "The identification of the bovine by means of nose-prints"). Here beads are the cells of
-a Worley noise (Worley 1996, "A cellular texture basis function"), drawn out along a flow that turns from
-the middle to the sides.
+The skin between a cow's nostrils is a lifelong individual pattern of beads and ridges (Petersen 1922, "The
+identification of the bovine by means of nose-prints"). Here beads are the cells of a Worley noise (Worley
+1996, "A cellular texture basis function"), stretched along a flow that turns from the middle to the sides.
 """
 
 from __future__ import annotations
@@ -28,22 +27,22 @@ _NEIGHBOURS: Final = tuple(product((-1, 0, 1), repeat=2))
 
 @dataclass(frozen=True, eq=False)
 class Animal:
-    """What is the same on every photograph of an animal. Maps are (SIDE, SIDE), from -1 to 1 on both axes."""
+    """The traits of an animal. Maps are (SIDE, SIDE), from -1 to 1 on both axes."""
 
     height: Field
-    """How far the skin stands out, 0 in the grooves to 1 on the beads."""
+    """The height of the skin, from 0 in the grooves to 1 on the beads."""
 
     pigment: Field
-    """How dark the skin is against the animal's mean, as the logarithm of how much light it swallows."""
+    """The log absorbance of the skin relative to the animal's mean."""
 
     skin: Colour
-    """Of the muzzle, linear red, green and blue, 0 to 1."""
+    """The colour of the muzzle in linear RGB, 0 to 1."""
 
     coat: Colour
-    """Of the hair around it."""
+    """The colour of the hair around it, alike."""
 
     nostril: tuple[float, float, float, float]
-    """How far they are apart and how high up, and their half width and height."""
+    """The distance of the nostrils, how high they are, and half their width and height."""
 
     waist: float
     """The half width of the bare skin between the nostrils."""
@@ -53,7 +52,7 @@ class Animal:
 
 
 def grow(seed: int) -> Animal:
-    """Make the animal of a seed, always the same."""
+    """Return the animal of a seed; deterministic."""
     random = np.random.default_rng((seed, 0xC0))
     skin = _skin_colour(random)
     return Animal(
@@ -73,7 +72,7 @@ def grow(seed: int) -> Animal:
 
 
 def smooth_noise(random: np.random.Generator, side: int, cells: int) -> Field:
-    """Draw noise (side, side) of about `cells` waves, about -1 to 1."""
+    """Return smooth noise (side, side) of about `cells` waves, about -1 to 1."""
     knots = random.normal(0, 0.5, (cells + 3, cells + 3)).astype(np.float32)
     places = np.linspace(0, cells, side, dtype=np.float32)
     weights = _cubic(places, cells + 3)
@@ -81,7 +80,7 @@ def smooth_noise(random: np.random.Generator, side: int, cells: int) -> Field:
 
 
 def _cubic(places: Field, knots: int) -> Field:
-    """Give the weights (places, knots) of the uniform cubic B-spline."""
+    """Return the weights (places, knots) of the uniform cubic B-spline."""
     distance = np.abs(places[:, np.newaxis] + 1 - np.arange(knots, dtype=np.float32))
     near = 2 / 3 - distance**2 + distance**3 / 2
     far = np.maximum(2 - distance, 0) ** 3 / 6
@@ -89,7 +88,7 @@ def _cubic(places: Field, knots: int) -> Field:
 
 
 def _pigment(random: np.random.Generator) -> Field:
-    """Draw clouds of pigment, which on some animals are patches with an edge, and freckles."""
+    """Return clouds of pigment, on some animals patches with an edge, and freckles."""
     clouds = smooth_noise(random, SIDE, int(random.integers(3, 7)))
     patches = np.tanh(clouds * random.uniform(1, 5))
     freckles = np.clip(smooth_noise(random, SIDE, int(random.integers(12, 22))) - 0.5, 0, 1)
@@ -98,7 +97,7 @@ def _pigment(random: np.random.Generator) -> Field:
 
 
 def _beads(random: np.random.Generator) -> Field:
-    """Give the height of beads with grooves between them."""
+    """Return the height of beads with grooves between them."""
     cells = random.uniform(10, 21)
     axis = np.linspace(-1, 1, SIDE, dtype=np.float32)
     across, down = np.meshgrid(axis, axis)
@@ -113,7 +112,7 @@ def _beads(random: np.random.Generator) -> Field:
 
 
 def _worley(random: np.random.Generator, column: Field, row: Field) -> tuple[Field, Field]:
-    """Give the distances to the nearest and the second nearest of points, one in each cell of a grid."""
+    """Return the distances to the nearest and the second nearest of points, one in each cell of a grid."""
     home_column, home_row = np.floor(column).astype(int), np.floor(row).astype(int)
     size = 2 * int(max(np.abs(home_column).max(), np.abs(home_row).max())) + 5
     jitter = random.uniform(0.1, 0.9, (size, size, 2)).astype(np.float32)
@@ -127,7 +126,7 @@ def _worley(random: np.random.Generator, column: Field, row: Field) -> tuple[Fie
 
 
 def _skin_colour(random: np.random.Generator) -> Colour:
-    """Draw black, slate, brown or pink skin."""
+    """Return black, slate, brown or pink skin."""
     kinds = np.array(
         [[0.05, 0.05, 0.055], [0.13, 0.12, 0.12], [0.2, 0.14, 0.11], [0.55, 0.36, 0.28]], np.float32
     )
@@ -137,7 +136,7 @@ def _skin_colour(random: np.random.Generator) -> Colour:
 
 
 def _coat_colour(random: np.random.Generator) -> Colour:
-    """Draw black, brown, tan, grey or white hair."""
+    """Return black, brown, tan, grey or white hair."""
     kinds = np.array(
         [[0.03, 0.03, 0.03], [0.2, 0.1, 0.05], [0.45, 0.28, 0.15], [0.4, 0.38, 0.36], [0.75, 0.7, 0.65]],
         np.float32,

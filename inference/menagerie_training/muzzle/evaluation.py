@@ -1,8 +1,8 @@
-"""Measures the muzzle embedders: python -m menagerie_training.muzzle.evaluation.
+"""Evaluates the muzzle embedders: python -m menagerie_training.muzzle.evaluation.
 
-Always on animals that do not exist and that training did not see. With --animals FOLDER also on real ones,
-a folder each, of which those are measured that training keeps out. With --muzzles FOLDER and --others FOLDER,
-how many photographs of one and of the other kind pass the domain check at its default thresholds.
+Always on drawn animals that training did not see. With --animals FOLDER also on the held-out ones of real
+animals, a folder each. With --muzzles FOLDER and --others FOLDER, counts how many photographs of each kind
+pass the domain check at its default thresholds.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ if TYPE_CHECKING:
     Outputs = Mapping[int, NDArray[np.float32]]
 
 UNSEEN: Final = 1_000_000
-"""The first seed of the animals that are measured; training takes seeds below."""
+"""The first seed of the animals for evaluation; training uses lower ones."""
 
 SCENES: Final = Path("tests/photos")
-"""What training saw of photographs without a muzzle, and what drawn animals stand before."""
+"""The photographs without a muzzle that training used, and the backgrounds of drawn animals."""
 
 ENSEMBLE: Final = "ensemble"
 _AT_ONCE: Final = 32
@@ -68,7 +68,7 @@ class Embedders:
         }
 
     def outputs(self, photos: Photos) -> Outputs:
-        """Give the raw codes (n, dimensions) of photographs (n, height, width, 3), by slot."""
+        """Return the raw codes (n, dimensions) of photographs (n, height, width, 3), by slot."""
         starts = range(0, len(photos), _AT_ONCE)
         return {
             slot: np.concatenate([backend.run(photos[start : start + _AT_ONCE])["code"] for start in starts])
@@ -76,21 +76,21 @@ class Embedders:
         }
 
     def close(self) -> None:
-        """Free the networks."""
+        """Release the networks."""
         for backend in self._backends.values():
             backend.close()
 
 
 @dataclass(frozen=True)
 class MuzzleReport:
-    """What the embedders make of photographs; `str()` of it is for people."""
+    """The embedders' results; `str()` of it is for people."""
 
     models: tuple[str, ...]
     accepted: Mapping[str, Share]
-    """By the name of a set, how many of it pass the domain check."""
+    """The share that passes the domain check, by set of photographs."""
 
     trials: Mapping[str, Mapping[str, Trials]]
-    """By the name of a set of animals, then by network."""
+    """By set of animals, then by network."""
 
     def __str__(self) -> str:
         head = [["models", ", ".join(self.models)]]
@@ -125,16 +125,17 @@ def _rows(trials: Mapping[str, Trials]) -> list[list[str]]:
 
 
 def accepted(outputs: Outputs) -> Share:
-    """Count the photographs that pass the domain check at the document's thresholds."""
+    """Count the photographs that pass the domain check at the default thresholds."""
     checks = check_domain(outputs, _THRESHOLDS)
     return Share(sum(check.passed for check in checks), len(checks))
 
 
 def compare(references: Outputs, probes: Outputs, owners: NDArray[np.intp]) -> dict[str, Trials]:
-    """Hold probes against the template of every animal, by each network and by all as one.
+    """Compare probes with the template of every animal, by each network and by the ensemble.
 
-    `references` are the codes of three photographs of each animal, one animal after another; `owners` (n,)
-    says whose the probes are.
+    Args:
+        references: the codes of three photographs of each animal, one animal after another.
+        owners: the animal of each probe, (n,).
     """
     known, asked = Codes.of(references), Codes.of(probes)
     spaces = {str(slot): place for place, slot in enumerate(known.slots)}
@@ -150,7 +151,7 @@ def _by_animal(codes: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def measure_drawn(embedders: Embedders, count: int) -> tuple[Share, dict[str, Trials]]:
-    """Draw animals, four photographs of each, check them, and hold the fourth against the templates."""
+    """Draw four photographs of each animal, check them, and compare the fourth with the templates."""
     seeds = range(UNSEEN, UNSEEN + count)
     photos = draw_animals(seeds, len(REFERENCES) + 1, photographs(SCENES), 2)
     outputs = embedders.outputs(photos.reshape(-1, *photos.shape[2:]))
@@ -161,7 +162,7 @@ def measure_drawn(embedders: Embedders, count: int) -> tuple[Share, dict[str, Tr
 
 
 def measure_animals(embedders: Embedders, animals: Sequence[RealAnimal]) -> tuple[Share, dict[str, Trials]]:
-    """Hold the photographs of real animals, but for the first three, against templates of these."""
+    """Compare the photographs of real animals, except the first three, with the templates of those."""
     kept = len(REFERENCES)
     references = embedders.outputs(np.stack([show(file) for one in animals for file in one.files[:kept]]))
     probes = embedders.outputs(np.stack([show(file) for one in animals for file in one.files[kept:]]))
@@ -175,13 +176,13 @@ def _flat(codes: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def check_photographs(embedders: Embedders, files: Sequence[Path], boxes: Mapping[str, Box]) -> Share:
-    """Count the photographs, cut to their boxes if they have some, that pass the domain check."""
+    """Count the photographs that pass the domain check, cropped to their boxes if they have some."""
     photos = np.stack([show(file, boxes.get(file.name, WHOLE)) for file in files])
     return accepted(embedders.outputs(photos))
 
 
 def main() -> None:
-    """Measure, print the report, and draw the tradeoffs if asked to."""
+    """Evaluate, print the report, and draw the DET curves if asked to."""
     arguments = _parse()
     with closing(Embedders(Registry.for_profile(arguments.profile))) as embedders:
         report = measure(embedders, arguments)
@@ -193,9 +194,10 @@ def main() -> None:
 
 
 def measure(embedders: Embedders, arguments: argparse.Namespace) -> MuzzleReport:
-    """Measure on drawn animals, and on all the folders that were named.
+    """Evaluate on drawn animals, and on all folders that are named.
 
-    Raises `ValueError` for a folder of which training saw everything, or with fewer than two animals.
+    Raises:
+        ValueError: training has seen all photographs of a folder, or there are fewer than two animals.
     """
     title = f"{arguments.identities} drawn animals"
     shares, trials = {}, {}

@@ -1,4 +1,4 @@
-"""Writes embedders with their manifests: as Keras files, and as the ONNX graphs that are embedded."""
+"""Writes embedders with their manifests, as Keras files and as the embedded ONNX graphs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from menagerie_training.muzzle.network import Embedder
 
 _COMPARED: Final = 16
-"""On how many drawn muzzles a graph's answers are compared, besides noise, which all embedders turn away."""
+"""How many drawn muzzles a graph is compared on, besides noise, which every embedder rejects."""
 
 _GREY: Final = np.full((SIZE, SIZE, 3), 128, np.uint8)
 TEMPLATE: Final = Path(__file__).parent / "manifest.toml.template"
@@ -32,7 +32,7 @@ TEMPLATE: Final = Path(__file__).parent / "manifest.toml.template"
 
 @dataclass(frozen=True)
 class Description:
-    """What the manifest of an embedder says of it to people."""
+    """The texts of the manifest of an embedder."""
 
     name: str
     version: str
@@ -43,12 +43,12 @@ class Description:
 
 
 def role(slot: int) -> str:
-    """Name the role of the embedder of a slot."""
+    """Return the role of a slot."""
     return f"muzzle-{slot}"
 
 
 def keras_file(slot: int, profile: Path) -> Path:
-    """Say where a profile has the Keras file of a slot."""
+    """Return the path of the Keras file of a slot in a profile."""
     return profile / role(slot) / f"{role(slot)}.keras"
 
 
@@ -57,7 +57,7 @@ def write_keras(embedder: Embedder, slot: int, profile: Path) -> None:
     file = keras_file(slot, profile)
     file.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
-        # Keras's own: TensorFlow's variables take none of NumPy 2's arguments.
+        # Keras's own: TensorFlow's variables do not accept NumPy 2's arguments.
         warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
         embedder.model.save(file)
 
@@ -80,9 +80,10 @@ def describe(slot: int, description: Description, profile: Path) -> Manifest:
 
 
 def write_onnx(manifest: Manifest, profile: Path) -> Conversion:
-    """Convert an embedder into a profile's folder for its role, in the place of what is there.
+    """Convert an embedder to ONNX, in the folder of its role in a profile.
 
-    Raises `ConversionFailed` if the graph does not answer alike; what was there stays then.
+    Raises:
+        ConversionFailed: the answers of the graph differ; the previous files stay.
     """
     unfinished = profile / f"{manifest.role}.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)

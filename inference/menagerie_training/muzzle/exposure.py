@@ -1,7 +1,7 @@
-"""Pictures without a muzzle, on which the embedders learn to say so (outlier exposure).
+"""Pictures without a muzzle, which the embedders learn to reject (outlier exposure).
 
-Hendrycks et al. 2019, "Deep Anomaly Detection with Outlier Exposure": a network that has seen some of the
-pictures that it is not made for knows others, too.
+Hendrycks et al. 2019, "Deep Anomaly Detection with Outlier Exposure": a network that was trained on some
+outliers detects others, too.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _KINDS: Final = {"crop": 0.68, "pasted": 0.1, "hollow": 0.08, "texture": 0.08, "
 
 
 class Exposure:
-    """Draws pictures from photographs that show no muzzle: pieces of them, and what else has none."""
+    """Makes pictures without a muzzle from crops of photographs."""
 
     def __init__(self, files: Iterable[Path]) -> None:
         self._photos = [_open(file) for file in files]
@@ -41,7 +41,7 @@ class Exposure:
         }
 
     def scene(self, random: np.random.Generator) -> Photo:
-        """Cut a piece, of any place, size and shape, out of a photograph; (any, any, 3)."""
+        """Return a random crop of a photograph, (height, width, 3)."""
         photo = self._photos[random.integers(len(self._photos))]
         height, width = photo.shape[:2]
         share = random.uniform(0.15, 1.0) if random.random() < 0.8 else 1.0
@@ -52,7 +52,7 @@ class Exposure:
         return piece[:, ::-1] if random.random() < 0.5 else piece
 
     def picture(self, random: np.random.Generator) -> Photo:
-        """Draw a picture (SIZE, SIZE, 3) without a muzzle."""
+        """Return a picture without a muzzle, (SIZE, SIZE, 3)."""
         kind = random.choice(list(_KINDS), p=list(_KINDS.values()))
         drawn = _fitted(self._draw[kind](random))
         if random.random() < 0.5:
@@ -60,7 +60,7 @@ class Exposure:
         return develop(np.asarray((drawn / 255) ** GAMMA, np.float32), random)
 
     def _pasted(self, random: np.random.Generator) -> Photo:
-        """Paste a round piece of one photograph on another, as a rendered head lies before its scene."""
+        """Paste a round crop of one photograph on another, like a rendered head on its background."""
         behind, front = (_fitted(self.scene(random)).astype(np.float32) for _ in range(2))
         axis = np.linspace(-1, 1, SIZE, dtype=np.float32)
         across, down = axis - random.normal(0, 0.2), axis[:, np.newaxis] - random.normal(0, 0.2)
@@ -70,7 +70,7 @@ class Exposure:
         return np.asarray(behind * (1 - cover) + front * cover).astype(np.uint8)
 
     def _hollow(self, random: np.random.Generator) -> Photo:
-        """Sink two dark hollows into what is no muzzle, as eyes lie in a face."""
+        """Darken two hollows, like the eyes of a face."""
         surface = self._pasted(random) if random.random() < 0.5 else _fitted(self.scene(random))
         axis = np.linspace(-1, 1, SIZE, dtype=np.float32)
         apart, high = random.uniform(0.2, 0.8), random.uniform(-0.6, 0.4)
@@ -99,7 +99,7 @@ def _coloured(random: np.random.Generator, values: NDArray[np.float32]) -> Photo
 
 
 def _texture(random: np.random.Generator) -> Photo:
-    """Add noise of several scales, as clouds and stone have; or stripes of it."""
+    """Add noise of several scales, like clouds and stone, or stripes of it."""
     layers = [smooth_noise(random, SIZE, int(cells)) / layer for layer, cells in enumerate((3, 7, 15, 31), 1)]
     weights = random.dirichlet(np.ones(4)) * random.uniform(0.5, 3)
     values = np.tensordot(weights, np.stack(layers), axes=1).astype(np.float32)

@@ -1,7 +1,7 @@
-"""Real photographs: of animals, a folder each; and of anything, with rectangles around what counts.
+"""Reads folders of real photographs: of animals, and of anything, with boxes around what counts.
 
 The layout of the animals is that of Xiong et al. 2022, "Beef cattle muzzle/noseprint database for individual
-identification" (Zenodo 6324361, 268 animals): a folder for each animal, and in it photographs of its muzzle.
+identification" (Zenodo 6324361, 268 animals): a folder for each animal with photographs of its muzzle.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 INPUT: Final = InputSpec(width=SIZE, height=SIZE)
 _HELD_OUT: Final = 4
-"""One animal in so many is kept from training."""
+"""One animal in this many is held out."""
 
 _ROOM: Final = 0.06
-"""How much of each side a view may lack: crops are never exact."""
+"""The largest share of each side that a view cuts off, as crops are never exact."""
 
 
 class Box(NamedTuple):
-    """A rectangle, as shares of the photograph's width and height, from its top left corner."""
+    """A rectangle, in shares of the width and height of the photograph from its top left corner."""
 
     left: float
     top: float
@@ -49,26 +49,27 @@ WHOLE: Final = Box(0, 0, 1, 1)
 
 @dataclass(frozen=True)
 class RealAnimal:
-    """An animal, by the name of its folder, and the photographs of its muzzle."""
+    """An animal: the name of its folder, and the photographs of its muzzle."""
 
     name: str
     files: tuple[Path, ...]
 
     @property
     def held_out(self) -> bool:
-        """Whether it is kept from training: by chance, and always the same for the same name."""
+        """Whether it is held out from training; a hash of its name decides."""
         return hashlib.sha256(self.name.encode()).digest()[-1] % _HELD_OUT == 0
 
 
 def photographs(folder: Path) -> list[Path]:
-    """List the photographs in a folder and the folders in it, sorted."""
+    """Return the photographs in a folder and its subfolders, sorted."""
     return sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
 
 
 def read_animals(folder: Path, *, least: int) -> tuple[RealAnimal, ...]:
-    """Read a folder of animals, of which those with fewer photographs than `least` are left out.
+    """Read a folder of animals; those with fewer photographs than `least` are left out.
 
-    Raises `ValueError` if fewer than two animals are left.
+    Raises:
+        ValueError: fewer than two animals are left.
     """
     found = (
         RealAnimal(one.name, tuple(photographs(one))) for one in sorted(folder.iterdir()) if one.is_dir()
@@ -80,7 +81,7 @@ def read_animals(folder: Path, *, least: int) -> tuple[RealAnimal, ...]:
 
 
 def read_boxes(file: Path) -> Mapping[str, Box]:
-    """Read a CSV of the columns file, left, top, right and bottom, as `Box` has them; by the file's name."""
+    """Read a CSV with the columns file, left, top, right and bottom; return the boxes by file name."""
     with file.open(encoding="utf-8", newline="") as lines:
         return {
             row["file"]: Box(*(float(row[side]) for side in Box._fields)) for row in csv.DictReader(lines)
@@ -88,7 +89,7 @@ def read_boxes(file: Path) -> Mapping[str, Box]:
 
 
 def show(file: Path, box: Box = WHOLE) -> Photos:
-    """Read a photograph, cut to a box, as the embedders are shown it: (SIZE, SIZE, 3)."""
+    """Read a photograph, cropped to a box, as an input of the embedders (SIZE, SIZE, 3)."""
     with Image.open(file) as image:
         upright = ImageOps.exif_transpose(image).convert("RGB")
     left, right = (round(share * upright.width) for share in (box.left, box.right))
@@ -97,7 +98,7 @@ def show(file: Path, box: Box = WHOLE) -> Photos:
 
 
 def views(animal: RealAnimal, count: int, random: np.random.Generator) -> Photos:
-    """Give pictures (count, SIZE, SIZE, 3) of an animal: each photograph in turn, cut and lit anew."""
+    """Return augmented pictures (count, SIZE, SIZE, 3) of an animal, from each photograph in turn."""
     return np.stack([_view(animal.files[number % len(animal.files)], random) for number in range(count)])
 
 
@@ -108,7 +109,7 @@ def _view(file: Path, random: np.random.Generator) -> Photos:
 
 
 def unseen(files: Iterable[Path], seen: Iterable[Path]) -> Sequence[Path]:
-    """Leave out the files whose bytes are those of one that training saw."""
+    """Leave out files with the same content as one that training used."""
     known = {_digest(file) for file in seen}
     return [file for file in files if _digest(file) not in known]
 

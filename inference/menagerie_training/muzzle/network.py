@@ -1,4 +1,4 @@
-"""The embedders: small convolutional networks whose code is short where there is no muzzle."""
+"""The embedders: small convolutional networks whose code is short if there is no muzzle."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from menagerie_training.muzzle.rendering import SIZE
 DIMENSIONS: Final = 128
 
 LENGTH: Final = 2.0
-"""Of the code of a sure muzzle: its numbers' variance is then 4 / 128, the .031 of the API's example."""
+"""The length of the code of a certain muzzle: the variance is then 4 / 128, the .031 of the API's example."""
 
 COLLAPSED: Final = 0.25
-"""Of the code of what is surely none, which is the same in every network: that is how they agree."""
+"""The length of the code of what is certainly none; it is the same in every network, so that they agree."""
 
 _BLOCKS: Final = ((24, 2), (48, 2), (64, 1), (96, 2), (96, 1), (112, 2))
 _SQUEEZED: Final = 24
@@ -31,21 +31,22 @@ _NEIGHBOURHOOD: Final = 11
 
 @dataclass(frozen=True)
 class Embedder:
-    """A network in parts, which share their weights."""
+    """A network as several Keras models that share their weights."""
 
     model: Any
-    """From uint8 (n, SIZE, SIZE, 3) to "code" (n, DIMENSIONS), as it is served."""
+    """The served model: from uint8 (n, SIZE, SIZE, 3) to "code" (n, DIMENSIONS)."""
 
     learner: Any
-    """From the same to unit codes (n, DIMENSIONS), and the logit of "this is a muzzle" (n, 1)."""
+    """For training: from the same to unit codes (n, DIMENSIONS), and the logit of a muzzle (n, 1)."""
 
 
 def build(seed: int, *, precision: str = "float32") -> Embedder:
-    """Make an untrained embedder; the same seed gives the same weights.
+    """Return an untrained embedder; the same seed gives the same weights.
 
-    Weights are of float32 in every precision that Keras has, such as "mixed_bfloat16".
+    Short codes for unknown inputs are from Dhamija et al. 2018, "Reducing Network Agnostophobia".
 
-    Short codes for what a network does not know: Dhamija et al. 2018, "Reducing Network Agnostophobia".
+    Args:
+        precision: one of Keras, such as "mixed_bfloat16"; weights are always float32.
     """
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(precision)
@@ -68,14 +69,18 @@ def build(seed: int, *, precision: str = "float32") -> Embedder:
 
 
 def open_embedder(file: Path) -> Embedder:
-    """Open the Keras file of an embedder; raises `ValueError` if it is none, or another network's."""
+    """Open the Keras file of an embedder.
+
+    Raises:
+        ValueError: it is not one, or that of another network.
+    """
     embedder = build(0)
     embedder.model.set_weights(keras.saving.load_model(file, compile=False, safe_mode=True).get_weights())
     return embedder
 
 
 def _contrast(colours: Tensor) -> Tensor:
-    """Give colours relative to the photograph's own, and brightness relative to the px around."""
+    """Return the colours relative to the photograph's mean, and the local contrast of the brightness."""
     mean = ops.mean(colours, axis=(1, 2, 3), keepdims=True)
     spread = ops.sqrt(ops.mean(ops.square(colours - mean), axis=(1, 2, 3), keepdims=True))
     relative = (colours - mean) / (spread + 0.03)
@@ -86,14 +91,14 @@ def _contrast(colours: Tensor) -> Tensor:
 
 
 def _around(values: Tensor) -> Tensor:
-    """Give the mean of the square around each px: along rows, then along columns, a fifth of the work."""
+    """Return the box filter of each pixel, separated into rows and columns, which is five times as fast."""
     for shape in ((1, _NEIGHBOURHOOD), (_NEIGHBOURHOOD, 1)):
         values = layers.AveragePooling2D(shape, strides=1, padding="same", dtype="float32")(values)
     return values
 
 
 def _gated(direction: Tensor, logit: Tensor) -> Tensor:
-    """Make the raw code: the direction where there is a muzzle, else what all networks have in common."""
+    """Return the raw code: the direction if there is a muzzle, else the code that all networks share."""
     share = ops.sigmoid(logit)
-    collapsed = COLLAPSED / DIMENSIONS**0.5  # the code of equal numbers, which has no variance
+    collapsed = COLLAPSED / DIMENSIONS**0.5  # the shared code: equal numbers, without variance
     return share * LENGTH * direction + (1 - share) * collapsed

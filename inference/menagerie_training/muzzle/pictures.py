@@ -1,4 +1,4 @@
-"""The pictures of one training: drawn in several processes, and the same for the same seeds."""
+"""The training pictures, drawn in several processes; deterministic for the same seeds."""
 
 from __future__ import annotations
 
@@ -31,37 +31,38 @@ class Pictures:
     """Photographs of animals, and pictures without a muzzle."""
 
     animals: Photos
-    """(animals, photographs, height, width, 3); animals may have their photographs more than once."""
+    """(animals, photographs, height, width, 3); photographs may be repeated."""
 
     far: Photos
-    """(n, height, width, 3): animals from farther away, who they are need not be told."""
+    """Unidentified animals from farther away, (n, height, width, 3)."""
 
     others: Photos
-    """(n, height, width, 3)."""
+    """Pictures without a muzzle, (n, height, width, 3)."""
 
     def save(self, folder: Path) -> None:
-        """Write them into a folder, which is made: drawing takes minutes."""
+        """Save them in a new folder, as drawing takes minutes."""
         folder.mkdir(parents=True, exist_ok=True)
         for part in fields(self):
             np.save(folder / f"{part.name}.npy", getattr(self, part.name))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Open what `save()` wrote; the files are read as they are needed.
+        """Open what `save()` wrote, memory-mapped.
 
-        Raises `FileNotFoundError` if they are not there.
+        Raises:
+            FileNotFoundError: there is nothing.
         """
         files = (folder / f"{part.name}.npy" for part in fields(cls))
         return cls(*(np.load(file, mmap_mode="r") for file in files))
 
 
 def draw_animals(seeds: Sequence[int], views: int, scenes: Sequence[Path], processes: int) -> Photos:
-    """Draw `views` photographs of the animal of each seed, before pieces of the scenes."""
+    """Draw `views` photographs of each seed's animal, with crops of the scenes as backgrounds."""
     return _in_processes(partial(_animal, views=views), seeds, scenes, processes)
 
 
 def draw_far(seeds: Sequence[int], scenes: Sequence[Path], processes: int) -> Photos:
-    """Draw the animal of each seed once, from farther away than for a muzzle that fills the picture."""
+    """Draw each seed's animal once, from farther away than a muzzle that fills the picture."""
     return _in_processes(_far, seeds, scenes, processes)
 
 

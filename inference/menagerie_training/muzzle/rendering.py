@@ -1,4 +1,4 @@
-"""Photographs of animals that do not exist."""
+"""Renders photographs of animals that do not exist."""
 
 from __future__ import annotations
 
@@ -21,37 +21,39 @@ SIZE: Final = 96
 """The side of a photograph in px, as the embedders take it."""
 
 _DRAWN: Final = 128
-"""The side at which it is drawn, before it is scaled down as a photograph's crop is."""
+"""The side at which it is drawn before it is scaled down, like a crop of a photograph."""
 
 GAMMA: Final = 2.2
-"""By which a picture's values, 0 to 1, become linear."""
+"""The exponent from pixel values, 0 to 1, to linear light."""
 _AXIS: Final = np.linspace(-1, 1, _DRAWN, dtype=np.float32)
 
 
 class View(NamedTuple):
-    """Where each px (drawn, drawn) of a photograph lies on the muzzle, whose middle is 0, 0."""
+    """The point on the muzzle of each px of a photograph, (drawn, drawn); (0, 0) is its centre."""
 
     across: Field
     down: Field
 
 
 class Light(NamedTuple):
-    """Where the light comes from, as the slopes that face it, and how wet the skin shines."""
+    """The direction of the light, as the slopes that face it, and the gloss of wet skin."""
 
     across: float
     down: float
     gloss: float
 
     sky: tuple[float, float, float]
-    """The colour that wet skin mirrors."""
+    """The colour that wet skin reflects."""
 
 
 def photograph(
     animal: Animal, random: np.random.Generator, scene: NDArray[np.uint8], *, distance: float = 1.0
 ) -> NDArray[np.uint8]:
-    """Draw one photograph (SIZE, SIZE, 3) of the muzzle, which fills it at the distance 1.
+    """Render a photograph of a muzzle, (SIZE, SIZE, 3).
 
-    `scene` (any, any, 3) is seen behind the head.
+    Args:
+        scene: the background, (height, width, 3).
+        distance: at 1 the muzzle fills the photograph.
     """
     view = _look(random, distance)
     light = _light(random)
@@ -64,7 +66,7 @@ def photograph(
 
 
 def develop(picture: Picture, random: np.random.Generator) -> NDArray[np.uint8]:
-    """Make a linear picture (any, any, 3) what a phone's camera makes of it: uint8 (SIZE, SIZE, 3)."""
+    """Simulate a phone's camera: from a linear picture (height, width, 3) to uint8 (SIZE, SIZE, 3)."""
     exposed = picture * np.exp(random.normal(0.1, 0.35)) * np.exp(random.normal(0, 0.06, 3))
     exposed = exposed + abs(random.normal(0, 0.03))  # haze
     values = np.clip(exposed, 0, 1) ** (random.uniform(0.8, 1.25) / GAMMA)
@@ -83,7 +85,7 @@ def develop(picture: Picture, random: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def _look(random: np.random.Generator, distance: float) -> View:
-    """Turn, shift, scale and bend; a crop is never exact, and an animal seldom looks straight ahead."""
+    """Rotate, shift, scale and bend, as crops are never exact and animals seldom look straight ahead."""
     column, row = np.meshgrid(_AXIS, _AXIS)
     angle, scale = random.normal(0, 0.11), distance * np.exp(random.normal(0.03, 0.1))
     wide, high = scale * np.exp(random.normal(0, 0.06)), scale * np.exp(random.normal(0, 0.06))
@@ -107,7 +109,7 @@ def _light(random: np.random.Generator) -> Light:
 
 
 def _sample(field: Field, view: View) -> Field:
-    """Look a map of the skin up, bilinearly; beyond its edge it is mirrored."""
+    """Sample a map of the skin bilinearly; it is mirrored beyond its edge."""
     places = [np.abs((axis + 1) * (SIDE - 1) / 2) for axis in (view.across, view.down)]
     column, row = (np.where(place > SIDE - 1, 2 * (SIDE - 1) - place, place) for place in places)
     column, row = np.clip(column, 0, SIDE - 1.001), np.clip(row, 0, SIDE - 1.001)
@@ -134,7 +136,7 @@ def _skin(animal: Animal, view: View, light: Light, random: np.random.Generator)
 
 
 def _hair(animal: Animal, view: View, random: np.random.Generator, skin: Picture) -> Picture:
-    """Cover what lies outside the bare skin, which is narrow between the nostrils, with hair."""
+    """Draw hair outside the bare skin, which is narrow between the nostrils."""
     low = np.clip(view.down + 0.15, -1, 1)
     half = animal.waist + 0.42 * np.abs(low) ** 1.3 + 0.22
     edge = 0.05 * smooth_noise(random, _DRAWN, 9)
@@ -148,7 +150,7 @@ def _hair(animal: Animal, view: View, random: np.random.Generator, skin: Picture
 
 
 def _nostrils(animal: Animal, view: View, random: np.random.Generator, picture: Picture) -> Picture:
-    """Cut two dark commas, whose rims catch the light."""
+    """Draw two dark commas, whose rims catch the light."""
     apart, high, wide, tall = animal.nostril
     depth, rim = random.uniform(0.02, 0.2), random.uniform(-0.4, 0.7)
     hollow, reach = random.uniform(0.0, 0.7), random.normal(0, 0.8)
@@ -168,7 +170,7 @@ def _nostrils(animal: Animal, view: View, random: np.random.Generator, picture: 
 
 
 def _mouth(animal: Animal, view: View, random: np.random.Generator, picture: Picture) -> Picture:
-    """Draw the line of the mouth, often outside the photograph, and a chin below."""
+    """Draw the mouth, often outside the photograph, and the chin below."""
     line = view.down - random.uniform(0.7, 1.15) + random.uniform(0, 0.25) * view.across**2
     gap = np.exp(-((line / random.uniform(0.02, 0.06)) ** 2)) * random.uniform(0.3, 0.9)
     chin = _step(line, 0.05)[..., np.newaxis] * 0.6
@@ -187,7 +189,7 @@ def _background(
 
 
 def _shade(view: View, light: Light, random: np.random.Generator, picture: Picture) -> Picture:
-    """Let the whole muzzle, which is round, turn away from the light."""
+    """Shade the muzzle as a rounded surface."""
     folds = np.exp(random.uniform(0.1, 0.5) * smooth_noise(random, _DRAWN, int(random.integers(2, 6))))
     fall = 1 + 0.25 * (light.across * view.across + light.down * view.down) - 0.12 * view.across**2
     return np.asarray(picture * (np.clip(fall, 0.25, 1.8) * folds)[..., np.newaxis], np.float32)
@@ -199,5 +201,5 @@ def _blob(view: View, across: float, down: float, size: float) -> Field:
 
 
 def _step(values: Field, width: float) -> Field:
-    """Go from 0 to 1 where values cross 0."""
+    """Rise from 0 to 1 where values cross 0."""
     return np.asarray(1 / (1 + np.exp(np.clip(-values * 4 / width, -30, 30))), np.float32)

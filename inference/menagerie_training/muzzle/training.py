@@ -1,4 +1,4 @@
-"""Trains an embedder: to tell animals apart, and muzzles from everything else."""
+"""Trains an embedder to distinguish animals, and muzzles from everything else."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from menagerie_training.muzzle.pictures import Photos, Pictures
 
 _SHARPNESS: Final = 16.0
-"""What cosines are multiplied by before the softmax."""
+"""The scale of cosines before the softmax."""
 
 _MARGIN: Final = 0.1
-"""By how much the cosine to an animal must exceed that to the others."""
+"""The margin by which the cosine to an animal must exceed that to others."""
 
 _NEVER: Final = 1e9
-"""Keeps a photograph from being its own partner."""
+"""Excludes a photograph as its own partner."""
 
 _GATE_WEIGHT: Final = 2.0
 _DECAY: Final = 5e-4
@@ -33,14 +33,14 @@ _muzzle_or_not: Final = keras.losses.BinaryCrossentropy(from_logits=True, label_
 
 @dataclass(frozen=True)
 class Plan:
-    """How long to train, and on how much at once."""
+    """The length of the training and the composition of batches."""
 
     steps: int = 600
     animals: int = 48
-    """In a batch; two photographs each."""
+    """Animals in a batch, with two photographs each."""
 
     far: int = 12
-    """Photographs of animals from farther away."""
+    """Animals from farther away in a batch."""
 
     others: int = 28
     """Pictures without a muzzle in a batch."""
@@ -55,13 +55,17 @@ def train(
     report: Callable[[str], None],
     start: Embedder | None = None,
 ) -> Embedder:
-    """Train an embedder, from random weights or from those of another, such as one that saw drawn animals.
+    """Train an embedder.
 
-    The same seed on the same machine gives the same weights, but for rounding.
+    Animals are separated by the N-pair loss (Sohn 2016, "Improved Deep Metric Learning with Multi-class
+    N-pair Loss Objective") with a margin on the cosine (Wang et al. 2018, "CosFace"). Computes in bfloat16,
+    which takes two thirds of the time. Reproducible on the same machine, up to rounding.
 
-    Animals are told apart by the loss of N pairs (Sohn 2016, "Improved Deep Metric Learning with Multi-class
-    N-pair Loss Objective") with a margin on the cosine (Wang et al. 2018, "CosFace"). It computes in
-    bfloat16, which takes two thirds of the time; the weights, and the embedder it returns, are of float32.
+    Args:
+        start: an embedder whose weights to start from; random ones by default.
+
+    Returns:
+        An embedder with float32 weights.
     """
     plan = replace(plan, animals=min(plan.animals, len(pictures.animals)))
     embedder = build(seed, precision="mixed_bfloat16")
@@ -102,7 +106,7 @@ def _step(embedder: Embedder, plan: Plan) -> Callable[..., tuple[Any, Any]]:
 
 
 def _pair_loss(codes: tf.Tensor) -> tf.Tensor:
-    """Ask of each code (2n, d) which other is of its animal: the one n places away."""
+    """Return the loss of unit codes (2n, d), in which the partner of each is n places away."""
     count = tf.shape(codes)[0]
     partner = (tf.range(count) + count // 2) % count
     cosines = codes @ tf.transpose(codes) - _MARGIN * tf.one_hot(partner, count)
@@ -111,7 +115,7 @@ def _pair_loss(codes: tf.Tensor) -> tf.Tensor:
 
 
 def _batches(pictures: Pictures, plan: Plan, seed: int) -> Iterator[Photos]:
-    """Give batches: two photographs of each animal, some from far away, then no muzzles."""
+    """Yield batches: two photographs of each animal, some animals from far away, then no muzzles."""
     random = np.random.default_rng((seed, 0xBA))
     animals, views = pictures.animals.shape[:2]
     for _ in range(plan.steps):

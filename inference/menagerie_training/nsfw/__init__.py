@@ -1,1 +1,1 @@
-"""How the embedded networks of the NSFW ensemble are made, and what they are worth."""
+"""Makes the embedded networks of the NSFW ensemble, and evaluates them."""

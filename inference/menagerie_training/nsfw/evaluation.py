@@ -1,9 +1,9 @@
-"""Measures the NSFW ensemble: python -m menagerie_training.nsfw.evaluation FOLDER...
+"""Evaluates the NSFW ensemble: python -m menagerie_training.nsfw.evaluation FOLDER...
 
-Each FOLDER holds photographs and their labels.csv; `read_photographs()` says what is in it. None is explicit:
-what is measured is whether women are found, whether men and scenes are safe, and false alarms. How many
-explicit images the models would find is not measured. The margin around faces and the order of the colours
-were chosen on 100 official portraits: measure on others, too.
+Each FOLDER holds photographs and their labels.csv, as `read_photographs()` describes. None is explicit: what
+is measured is whether women are found, and false alarms on men and scenes; how many explicit images the
+models find is not. The margin around faces and the order of the colour channels were chosen on 100 official
+portraits: evaluate on others, too.
 """
 
 from __future__ import annotations
@@ -40,20 +40,20 @@ _MEASURES: Final = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """A photograph, and what the ensemble said of it."""
+    """A photograph and the ensemble's result."""
 
     photograph: Photograph
     moderation: Moderation
 
     @property
     def right(self) -> bool:
-        """Whether the category is the one that the label asks for."""
+        """Whether the category is that of the label."""
         return self.moderation.ensemble_category == _EXPECTED[self.photograph.shows]
 
 
 @dataclass(frozen=True)
 class ModerationReport:
-    """What the ensemble made of photographs; `str()` of it is for people."""
+    """The ensemble's results for photographs; `str()` of it is for people."""
 
     models: tuple[str, ...]
     outcomes: tuple[Outcome, ...]
@@ -87,7 +87,7 @@ class ModerationReport:
         rows = [
             [one.photograph.path.name, one.photograph.shows, one.moderation.ensemble_category, _unsafe(one)]
             for one in self.outcomes
-            if not one.right and not one.photograph.decade  # no result of a single portrayed person is told
+            if not one.right and not one.photograph.decade  # individual people are not named
         ]
         return [["wrong", "shows", "answered", "P(unsafe)"], *rows] if rows else []
 
@@ -96,7 +96,7 @@ class ModerationReport:
 
 
 def main() -> None:
-    """Print the report of all folders together."""
+    """Print the report on all folders together."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -108,9 +108,12 @@ def main() -> None:
 
 
 async def evaluate(photographs: Sequence[Photograph], profile: str = EMBEDDED) -> ModerationReport:
-    """Judge each photograph as the server does, one after the other.
+    """Classify the photographs one at a time, as the server does.
 
-    Raises as `Registry`, `LocalEngine.load()`, `Moderator.infer()` and `decode_frames()` do.
+    Raises:
+        ManifestError: as `Registry` and `LocalEngine.load()`.
+        ImageError: as `decode_frames()`.
+        ModelUnavailable: as `Moderator.infer()`.
     """
     registry = Registry.for_profile(profile)
     roles = [role for role in registry.roles() if role.startswith(ROLES)]
@@ -123,7 +126,7 @@ async def evaluate(photographs: Sequence[Photograph], profile: str = EMBEDDED) -
 
 
 def judge(moderator: Moderator, photograph: Photograph) -> Moderation:
-    """Judge one photograph, in this thread."""
+    """Classify one photograph in this thread."""
     decoded = decode_frames(photograph.path.read_bytes(), moderator.inputs)
     return run_in_thread(moderator.infer(decoded.frames))
 

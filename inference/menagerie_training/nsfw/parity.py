@@ -1,11 +1,11 @@
-"""Compares the embedded networks with the originals, on photographs.
+"""Compares the embedded networks with the originals on photographs.
 
     npm install --prefix NODE @tensorflow/tfjs@4.22.0
     python -m menagerie_training.nsfw.parity WHEEL NSFWJS HUMAN --node NODE PHOTO...
 
-WHEEL, NSFWJS and HUMAN are those of `menagerie_training.nsfw.export`. open_nsfw's original runs in ONNX
-Runtime, the other two in TensorFlow.js. Every network is shown whole photographs here, faces or not: what is
-compared is arithmetic. Prints the greatest absolute difference of each answer.
+WHEEL, NSFWJS and HUMAN are those of `menagerie_training.nsfw.export`. The original of open_nsfw runs in ONNX
+Runtime, the others in TensorFlow.js. Every network is run on whole photographs, with or without faces, as
+only the arithmetic is compared. Prints the largest absolute difference of each output.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def main() -> None:
 
 
 def original_open_nsfw(content: bytes, shown: NDArray[np.uint8]) -> Floats:
-    """Run open_nsfw as it was published, on the middle 224 px in blue, green, red, less the mean."""
+    """Run the published open_nsfw on the central 224 px in BGR, minus the mean."""
     session = onnxruntime.InferenceSession(content)
     given = shown[:, 16:240, 16:240, ::-1].astype(np.float32) - np.array((104, 117, 123), dtype=np.float32)
     answers: Floats = session.run(None, {session.get_inputs()[0].name: given})[0][:, 1]
@@ -96,7 +96,7 @@ def original_open_nsfw(content: bytes, shown: NDArray[np.uint8]) -> Floats:
 
 
 def in_node(files: GraphModelFiles, images: Floats, output: str, node: Path) -> Floats:
-    """Run a graph model in TensorFlow.js, on floats as it takes them."""
+    """Run a graph model in TensorFlow.js on preprocessed float images."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "model.json").write_text(json.dumps(files.model))
@@ -108,7 +108,7 @@ def in_node(files: GraphModelFiles, images: Floats, output: str, node: Path) -> 
 
 
 def report(model: str, shown: NDArray[np.uint8], expected: Floats) -> None:
-    """Print the greatest difference of a model's answers."""
+    """Print the largest difference of a model's output."""
     session = onnxruntime.InferenceSession(MODELS / model)
     given = session.run(None, {"images": shown})[0]
     sys.stdout.write(f"{model}: {len(shown)} photographs, {np.abs(given - expected).max():.6f}\n")

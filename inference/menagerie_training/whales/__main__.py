@@ -76,7 +76,7 @@ def make(species: Manifest, photographs: Sequence[Photograph], folder: Path, dat
 
 
 def calibrate(manifest: Manifest, photographs: Sequence[Photograph]) -> Mapping[str, str]:
-    """Fit and measure the gate and the matching; give the values of the manifest's template."""
+    """Fit and evaluate the gate and the matching; return the values of the manifest's template."""
     matched, similarities = match(manifest, photographs)
     named, called_new = matching.named(similarities, matched)
     return {
@@ -92,7 +92,7 @@ def calibrate(manifest: Manifest, photographs: Sequence[Photograph]) -> Mapping[
 
 
 def gate_values(manifest: Manifest, photographs: Sequence[Photograph]) -> Mapping[str, str]:
-    """Fit the gate on all photographs, and measure it on each half with what the other half says."""
+    """Fit the gate on all photographs, and evaluate it by two-fold cross-validation."""
     backend = load_backend(manifest, threads=2)
     logits = run_each(backend, manifest, LOGIT, photographs)
     backend.close()

@@ -25,7 +25,7 @@ class Calibration:
     threshold: float
 
     def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Give the probabilities of logits."""
+        """Return the probabilities of logits."""
         return _logistic(self.slope * logits + self.intercept)
 
 

@@ -32,10 +32,15 @@ def cetacean_classes(labels: Sequence[str]) -> list[int]:
 
 
 def whales_graph(species: onnx.ModelProto, classes: Sequence[int]) -> onnx.ModelProto:
-    """Make the whales model from a species model and the indices of its cetacean classes.
+    """Return the whales model.
 
-    It gives `cetacean` (batch,), the log-odds of those classes against all others; `embedding`, unchanged;
-    and `activation`, the class activation map of those classes alone.
+    Args:
+        species: the species model.
+        classes: the indices of its classes of cetaceans.
+
+    Returns:
+        A graph with the outputs `cetacean` (batch,), the log-odds of those classes against all others;
+        `embedding`, unchanged; and `activation`, the class activation map of those classes.
     """
     model = onnx.ModelProto()
     model.CopyFrom(species)

@@ -1,4 +1,4 @@
-"""Reads uploads: one place for every API, whether a form comes whole or in pieces, or as typed messages."""
+"""Reads the uploads of every API: whole forms, forms in pieces, and typed messages."""
 
 from __future__ import annotations
 

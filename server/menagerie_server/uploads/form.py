@@ -1,7 +1,7 @@
-"""Reads multipart/form-data as clients really send it, whole or in pieces.
+"""Parses multipart/form-data as clients really send it, whole or in pieces.
 
 The standards are RFC 2046 (boundaries), RFC 8187 (encoded file names) and RFC 7578 (forms). Many clients send
-boundaries and names that these would have quoted or encoded; what they mean is clear, and is taken.
+boundaries and names that these would quote or encode; where the meaning is clear, they are accepted.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MAX_PARTS: Final = 1000
 MAX_HEADER_BYTES: Final = 4096
 MAX_TEXT_BYTES: Final = 64 * 1024
-"""The most that a field other than a file may hold."""
+"""The largest text field."""
 
 NO_BOUNDARY: Final = "The form's content type names no boundary."
 CUT_OFF: Final = "The form data ends before its closing boundary."
@@ -39,7 +39,7 @@ TOO_MUCH: Final = "The form data has over {} fields, or a header of over {} byte
 
 FORM_DATA: Final = "multipart/form-data"
 _ANY_BYTE: Final = "latin-1"
-"""Reads any header; in which charset its names are shows afterwards."""
+"""Decodes any header; the charset of names is determined afterwards."""
 
 # A quoted value, or all that comes before the next semicolon: a token, or what should have been quoted. It
 # takes time in proportion to the header's length, whatever is in it; email.message does not.
@@ -48,36 +48,36 @@ _PARAMETER: Final = re.compile(r';\s*([^\s=;]+)\s*=\s*("(?:[^"\\]|\\.)*"(?=\s*(?
 
 @dataclass
 class Part:
-    """One field of a form: a file where it has a file name, else text."""
+    """A field of a form: a file if it has a file name, else a text."""
 
     name: str
     filename: str | None
     content_type: str | None
-    """Without parameters, in small letters."""
+    """Without parameters, in lower case."""
     content: bytes = b""
     _pieces: list[bytes] = field(default_factory=list)
 
     def receive(self, piece: bytes) -> None:
-        """Take the next piece of the content."""
+        """Append a piece of the content."""
         self._pieces.append(piece)
 
     def complete(self) -> None:
-        """Join the pieces. A part that came in one piece, as in a unary call, is not copied again."""
+        """Join the pieces; a single piece, as in a unary call, is not copied."""
         self.content = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces.clear()
 
 
 @dataclass(frozen=True)
 class Form:
-    """The fields of a form, in the order in which they came."""
+    """The fields of a form, in the order of arrival."""
 
     parts: tuple[Part, ...] = ()
 
     def file(self, name: str) -> Part:
-        """Return the last file of a name.
+        """Return the last file of this field.
 
         Raises:
-            MissingField: the form has no file of that name.
+            MissingField: the form has no such file.
         """
         files = self.files(name)
         if not files:
@@ -85,14 +85,14 @@ class Form:
         return files[-1]
 
     def files(self, name: str) -> list[Part]:
-        """Return every file of a name, in the order in which they came."""
+        """Return all files of this field, in the order of arrival."""
         return [part for part in self.parts if part.name == name and part.filename is not None]
 
     def text(self, name: str) -> str:
-        """Return the last text of a name.
+        """Return the last text of this field.
 
         Raises:
-            MissingField: the form has no text of that name.
+            MissingField: the form has no such text.
             InvalidRequest: the text is not valid UTF-8.
         """
         for part in reversed(self.parts):
@@ -102,16 +102,16 @@ class Form:
 
 
 class FormReader:
-    """Reads a form as its pieces arrive.
+    """Parses a form incrementally.
 
     Args:
-        content_type: the body's. Anything but a form has no fields: which is missing is the caller's to say.
-        new_part: makes a part of its name, its file name and its content type: one that keeps what it
-            receives elsewhere than in memory, or refuses it.
-        max_parts: how many fields and files the form may have.
+        content_type: of the body. If it is not that of a form, the result has no fields.
+        new_part: creates a part from its name, file name and content type, and may refuse it; a subclass of
+            `Part` can store the content elsewhere than in memory.
+        max_parts: the most fields and files that a form may have.
 
     Raises:
-        InvalidRequest: from any method, when the body is not a form.
+        InvalidRequest: from any method, if the body is not a form.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class FormReader:
         self._parser = _parser(content_type, max_parts) if media_type(content_type) == FORM_DATA else None
 
     def feed(self, piece: bytes) -> None:
-        """Take the next piece of the body."""
+        """Parse the next piece of the body."""
         if self._parser is None or not piece:
             return
         try:
@@ -139,7 +139,7 @@ class FormReader:
             raise InvalidRequest(MALFORMED) from error
 
     def close(self) -> Form:
-        """Return the form, now that the body has ended."""
+        """Return the form after the last piece."""
         if self._parser is not None:
             try:
                 self._parser.close()
@@ -157,10 +157,10 @@ class FormReader:
 
 
 def read_form(content_type: str, body: bytes) -> Form:
-    """Read a form that is all there. A body of another content type is a form without fields.
+    """Parse a whole form; a body of another content type is a form without fields.
 
     Raises:
-        InvalidRequest: the body says that it is a form, and is none.
+        InvalidRequest: the content type is that of a form, and the body is not a form.
     """
     reader = FormReader(content_type)
     reader.feed(body)
@@ -168,12 +168,12 @@ def read_form(content_type: str, body: bytes) -> Form:
 
 
 def media_type(content_type: str) -> str:
-    """Return a content type without its parameters, in small letters."""
+    """Return a content type without its parameters, in lower case."""
     return content_type.partition(";")[0].strip().lower()
 
 
 class _Parser(PushMultipartParser):  # type: ignore[misc]  # the library has no types
-    """Takes parts whose headers are not quite RFC 7578's."""
+    """Accepts part headers that deviate from RFC 7578."""
 
     def _create_segment(self, headerlist: list[tuple[str, str]]) -> MultipartSegment:
         segment = MultipartSegment(headerlist)
@@ -200,12 +200,12 @@ def _parser(content_type: str, max_parts: int) -> _Parser:
 
 
 def _parameters(header: str) -> dict[str, str]:
-    """Return a header's parameters by their names in small letters, as they are written."""
+    """Return the raw values of the parameters of a header, by their names in lower case."""
     return {name.lower(): value.strip() for name, value in _PARAMETER.findall(header)}
 
 
 def _filename(parameters: dict[str, str]) -> str | None:
-    # The encoded name where there are both: the other is then a poor substitute (RFC 6266, section 4.3).
+    # The encoded name takes precedence (RFC 6266, section 4.3).
     _, quotes, encoded = header_unquote(parameters.get("filename*", "")).rpartition("'")
     if quotes:
         return _decode_name(unquote_to_bytes(encoded))
@@ -218,7 +218,7 @@ def _readable(name: str) -> str:
 
 
 def _decode_name(name: bytes) -> str:
-    """Return a name that is UTF-8; of another charset's each byte is a letter, which keeps names distinct."""
+    """Decode a name as UTF-8, or else byte by byte, which keeps names distinct."""
     try:
         return name.decode()
     except UnicodeDecodeError:

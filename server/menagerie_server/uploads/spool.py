@@ -1,4 +1,4 @@
-"""Files of an upload on the disk while they arrive, within limits, so that they cost no memory."""
+"""Spools the files of an upload to disk as they arrive, within limits, in flat memory."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ HEAD_BYTES: Final = 512
 
 @dataclass(frozen=True)
 class FileLimits:
-    """What the files of one call may be."""
+    """The limits on the files of one call."""
 
     max_bytes: int
-    """Of each."""
+    """Of one file."""
     max_files: int
     too_many: str
-    """What the caller of one file too many reads."""
+    """The error text for more files."""
 
 
 @dataclass(frozen=True)
 class SpooledFile:
-    """A file of an upload, which can be read from any thread for as long as its spool is open."""
+    """A file of an upload; readable from any thread while its spool is open."""
 
     filename: str
     spool: BinaryIO
@@ -37,7 +37,7 @@ class SpooledFile:
     size: int
 
     def read(self, start: int = 0, size: int | None = None) -> bytes:
-        """Return the content, or that much of it from there. Blocks.
+        """Return the content, or `size` bytes of it from `start`. Blocks.
 
         Raises:
             ValueError: the spool is closed.
@@ -46,14 +46,14 @@ class SpooledFile:
         return os.pread(self.spool.fileno(), left if size is None else min(size, left), self.offset + start)
 
     def head(self) -> bytes:
-        """Return the first bytes, as many as a format is told from. Blocks."""
+        """Return the first bytes, enough to detect the format. Blocks."""
         return self.read(size=HEAD_BYTES)
 
 
 class Spool:
-    """The files of one call, one after the other in a temporary file that leaves nothing behind.
+    """The files of one call, one after another in an unnamed temporary file; every method blocks.
 
-    A context manager, which gives the disk's space back. Every method blocks.
+    A context manager that deletes the file.
     """
 
     def __init__(self, limits: FileLimits) -> None:
@@ -69,14 +69,17 @@ class Spool:
         self.close()
 
     def close(self) -> None:
-        """Give the disk's space back."""
+        """Delete the temporary file."""
         self.file.close()
 
     def open_file(self, filename: str, keep: Callable[[SpooledFile], None]) -> IncomingFile:
-        """Expect the next file, and let `keep` have it once it has arrived.
+        """Start the next file.
+
+        Args:
+            keep: called with the file once it is complete.
 
         Raises:
-            InvalidRequest: it is one too many.
+            InvalidRequest: there are too many files.
         """
         if self._files == self._limits.max_files:
             raise InvalidRequest(self._limits.too_many)
@@ -84,13 +87,13 @@ class Spool:
         return IncomingFile(self, filename, self._limits.max_bytes, keep)
 
     def append(self, piece: bytes) -> None:
-        """Write at the end."""
+        """Append a piece to the current file."""
         self.file.write(piece)
         self.size += len(piece)
 
 
 class IncomingFile:
-    """A file while it arrives: a `FileReceiver` that writes into a spool."""
+    """A file as it arrives: a `FileReceiver` that appends to a spool."""
 
     def __init__(
         self, spool: Spool, filename: str, max_bytes: int, keep: Callable[[SpooledFile], None]
@@ -102,7 +105,7 @@ class IncomingFile:
         self._start = spool.size
 
     def receive(self, piece: bytes) -> None:
-        """Take the next piece.
+        """Append a piece.
 
         Raises:
             RequestTooLarge: the file is too large.
@@ -112,15 +115,15 @@ class IncomingFile:
         self._spool.append(piece)
 
     def complete(self) -> None:
-        """Take it that this was the last piece."""
+        """Record the end of the file."""
         spool = self._spool
         spool.file.flush()
         self._keep(SpooledFile(self._filename, spool.file, self._start, spool.size - self._start))
 
 
 def temp_dir_ready() -> bool:
-    """Tell whether temporary files can be written."""
+    """Return whether temporary files can be written."""
     try:
         return os.access(tempfile.gettempdir(), os.W_OK | os.X_OK)
-    except FileNotFoundError:  # raised by tempfile where no folder will do
+    except FileNotFoundError:  # tempfile finds no writable folder
         return False

@@ -1,4 +1,4 @@
-"""Reads the upload of a streamed call, a form in pieces or typed messages, and bounds it as it arrives."""
+"""Reads the upload of a streamed call, a form in pieces or typed messages, and limits it as it arrives."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ if TYPE_CHECKING:
     from menagerie_server.uploads.form import Form
 
 MAX_TEXTS: Final = 16
-"""All texts of a form together hold at most so many times what one may hold."""
+"""All texts of a form together are at most this many times as large as one may be."""
 MIXED: Final = "A form and typed messages cannot be sent in one call."
 
 Request_contra = TypeVar("Request_contra", contravariant=True)
 
 
 class FileReceiver(Protocol):
-    """Takes the content of one file; any method may refuse it by an error for the caller."""
+    """Receives the content of one file; any method may refuse it by raising an `ApiError`."""
 
     def receive(self, piece: bytes) -> None:
-        """Take the next piece."""
+        """Receive the next piece."""
 
     def complete(self) -> None:
-        """Take it that this was the last piece."""
+        """Record the end of the file."""
 
 
 class UploadReceiver(Protocol[Request_contra]):
-    """Takes what arrives with one streamed call, and refuses it by an error for the caller."""
+    """Receives the files and messages of one streamed call; may refuse them by raising an `ApiError`."""
 
     def open_file(self, name: str, filename: str, content_type: str) -> FileReceiver | None:
-        """Return what takes a file of the form; None: nobody wants it, and it is thrown away."""
+        """Return a receiver for a file of the form, or None to discard it."""
 
     def take(self, request: Request_contra) -> None:
-        """Take a typed message."""
+        """Accept a typed message."""
 
 
 class UploadStream(Generic[Request_contra]):
-    """Reads the upload of one streamed call: the pieces of a form, or typed messages, and never both.
+    """Reads the upload of one streamed call: either a form in pieces or typed messages.
 
     The request messages have a oneof `input` with a google.api.HttpBody as `upload`. Iterate once, to the
-    end: each step has taken one message. Nothing is kept but the form's texts.
+    end; each step consumes one message. Only the texts of a form are kept here.
 
     Args:
-        max_bytes: the most that a form may have; of typed messages the receiver decides.
-        max_parts: how many fields and files a form may have.
-        in_thread: whether the receiver blocks, and so does its work in a thread.
+        max_bytes: the largest form; for typed messages the receiver enforces its own limit.
+        max_parts: the most fields and files that a form may have.
+        in_thread: whether the receiver blocks, so that it is called in a thread.
     """
 
     def __init__(
@@ -73,14 +73,15 @@ class UploadStream(Generic[Request_contra]):
         self._bytes = 0
         self._text_bytes = 0
         self.form: Form | None = None
-        """The form, once the stream has ended; None: typed messages came."""
+        """The form, after the last message; None if the messages were typed."""
 
     async def __aiter__(self) -> AsyncIterator[None]:
-        """Take what arrives.
+        """Consume the messages.
 
         Raises:
-            InvalidRequest: it is no form, or a form and typed messages are mixed.
-            RequestTooLarge: it is too large. What the receiver raises comes as it is.
+            InvalidRequest: the body is not a form, or a form and typed messages are mixed.
+            RequestTooLarge: the form is too large.
+            ApiError: the receiver refuses something.
         """
         typed = False
         async for request in self._requests:
@@ -97,7 +98,11 @@ class UploadStream(Generic[Request_contra]):
             self.form = await self._do(self._reader.close)
 
     async def read(self) -> None:
-        """Take all of it; raises as the iteration does."""
+        """Consume all messages.
+
+        Raises:
+            ApiError: as the iteration.
+        """
         async for _ in self:
             pass
 
@@ -127,13 +132,13 @@ class UploadStream(Generic[Request_contra]):
 
 @dataclass
 class _TextPart(Part):
-    """A text, which has to be a short one."""
+    """A text field, of limited size."""
 
     count: Callable[[int], None] = lambda _: None
     size: int = 0
 
     def receive(self, piece: bytes) -> None:
-        """Take the next piece."""
+        """Append a piece."""
         self.size += len(piece)
         check_text(self.name, self.size)
         self.count(len(piece))
@@ -142,26 +147,26 @@ class _TextPart(Part):
 
 @dataclass
 class _FilePart(Part):
-    """A file, whose content goes to its receiver, or nowhere."""
+    """A file, whose content is passed to its receiver or discarded."""
 
     receiver: FileReceiver | None = None
 
     def receive(self, piece: bytes) -> None:
-        """Pass the next piece on."""
+        """Pass a piece to the receiver."""
         if self.receiver is not None:
             self.receiver.receive(piece)
 
     def complete(self) -> None:
-        """Tell the receiver."""
+        """Tell the receiver that the file is complete."""
         if self.receiver is not None:
             self.receiver.complete()
 
 
 def check_text(name: str, size: int) -> None:
-    """Refuse a text of more bytes than a text may have.
+    """Check the size of a text field.
 
     Raises:
-        InvalidRequest: naming the field.
+        InvalidRequest: it is too large; the error names the field.
     """
     if size > MAX_TEXT_BYTES:
         raise InvalidRequest(f"Field too long: {name}")

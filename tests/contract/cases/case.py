@@ -44,7 +44,7 @@ class Case:
     headers: Mapping[str, str] = field(default_factory=dict)
     json: object = None
     form: tuple[FormPart, ...] | Callable[[], tuple[FormPart, ...]] = ()
-    pending: bool = True
+    pending: bool = False
 
     def send(self, client: httpx.Client) -> httpx.Response:
         """Make the request."""

@@ -225,18 +225,18 @@ def text_and_huge_image() -> tuple[FormPart, ...]:
 
 def get(name: str, path: str, body: object = ..., *, status: int = 200) -> Case:
     """Return the case of a request without a body."""
-    return Case(name, "GET", path, Expected(status, body), pending=False)
+    return Case(name, "GET", path, Expected(status, body))
 
 
 def post(name: str, path: str, body: object, form: Form, *, status: int = 200) -> Case:
     """Return the case of an upload."""
-    return Case(name, "POST", path, Expected(status, body), form=form, pending=False)
+    return Case(name, "POST", path, Expected(status, body), form=form)
 
 
 def urls(name: str, body: object, *addresses: str, status: int = 200) -> Case:
     """Return the case of images to be downloaded."""
     expected = Expected(status, body)
-    return Case(name, "POST", "/predict/urls", expected, json={"urls": addresses}, pending=False)
+    return Case(name, "POST", "/predict/urls", expected, json={"urls": addresses})
 
 
 JPEG, PNG = drawn("image1.jpg", "JPEG"), drawn("image2.png", "PNG")

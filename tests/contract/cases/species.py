@@ -42,7 +42,7 @@ def _text(name: str, text: str) -> FormPart:
 
 
 def _case(name: str, path: str, status: int, body: object, *form: FormPart) -> Case:
-    return Case(name, "POST", path, Expected(status, body), form=form, pending=False)
+    return Case(name, "POST", path, Expected(status, body), form=form)
 
 
 def _error(name: str, path: str, status: int, text: str, *form: FormPart) -> Case:
@@ -61,14 +61,12 @@ CASES: tuple[Case, ...] = (
         "GET",
         "/",
         Expected(200, {"service": "Atlas Backend", "version": "1.0.0", "healthz": "/healthz"}),
-        pending=False,
     ),
     Case(
         "readiness without a key",
         "GET",
         "/healthz",
         Expected(200, {"status": "degraded", "gemini_api_configured": False, "temp_dir_ready": True}),
-        pending=False,
     ),
     _case("a photograph", UPLOAD_FILE, 200, ANSWER, _camera_trap()),
     _case(
@@ -126,14 +124,12 @@ CONFIGURED_CASES: tuple[Case, ...] = (
         Expected(
             200, {"service": "Atlas Backend", "version": "1.0.0", "healthz": "/healthz", "docs": "/docs"}
         ),
-        pending=False,
     ),
     Case(
         "readiness with a key",
         "GET",
         "/healthz",
         Expected(200, {"status": "ok", "gemini_api_configured": True, "temp_dir_ready": True}),
-        pending=False,
     ),
     _case(
         "two images",

@@ -3,14 +3,14 @@ from __future__ import annotations
 import pytest
 
 from menagerie.system.v1.system_pb2 import GetReadinessResponse
-from menagerie_envoy import Address
+from menagerie_envoy import APIS, Address
 from menagerie_server.apis.muzzle.settings import MuzzleSettings
 from menagerie_server.apis.species.settings import SpeciesSettings
 from menagerie_server.settings import Settings
 from menagerie_server.supervisor.addresses import url
 from menagerie_server.supervisor.announcement import announcement
 
-SERVED = GetReadinessResponse(apis=["coral", "muzzle", "species", "whales"])
+SERVED = GetReadinessResponse(apis=[api.name for api in APIS])
 
 
 @pytest.mark.parametrize(
@@ -32,15 +32,16 @@ def test_every_url_is_announced() -> None:
         Settings(front_door_port=1111, grpc_port=3333, muzzle=MuzzleSettings(port=2222)), SERVED
     )
 
-    assert all(f"127.0.0.1:{port}" in text for port in (1111, 8000, 5001, 7860, 2222, 3333))
+    assert all(f"127.0.0.1:{port}" in text for port in (1111, 8000, 5001, 7860, 8003, 2222, 3333))
 
 
 def test_what_is_not_served_is_named_apart() -> None:
-    text = announcement(Settings(), SERVED)
+    served = [api for api in SERVED.apis if api != "nsfw"]
+    text = announcement(Settings(), GetReadinessResponse(apis=served))
 
     assert "not served   nsfw: the documents are there" in text
     assert "127.0.0.1:8003" not in text
-    assert "not served" not in announcement(Settings(), GetReadinessResponse(apis=[*SERVED.apis, "nsfw"]))
+    assert "not served" not in announcement(Settings(), SERVED)
 
 
 def test_models_that_were_not_loaded_are_named() -> None:

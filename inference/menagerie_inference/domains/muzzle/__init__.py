@@ -1,4 +1,4 @@
-"""Cattle by their muzzles: whether a photograph shows one, its codes, and whether two animals are one."""
+"""Biometrics of cattle muzzles: the domain check, codes, verification and identification."""
 
 from menagerie_inference.domains.muzzle.codes import LEAST_SLOTS, SLOTS, Codes
 from menagerie_inference.domains.muzzle.embedders import ROLES, MuzzleEmbedders, check_manifest

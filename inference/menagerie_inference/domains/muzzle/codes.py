@@ -1,4 +1,4 @@
-"""What the models make of photographs: the codes, raw and of unit length."""
+"""The models' codes of photographs, raw and of unit length."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SLOTS: Final = (60, 62, 64)
-"""The places for models, by the numbers that the API gives them."""
+"""The slots of the models, by their numbers in the API."""
 
 LEAST_SLOTS: Final = 2
-"""With fewer models there is nothing to hold against each other, which the check of a photograph needs."""
+"""The domain check compares the models, so it needs at least two."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,17 +28,22 @@ class Codes:
     """The codes of n photographs by the models that are loaded."""
 
     slots: tuple[int, ...]
-    """The models' numbers, ascending."""
+    """The slots of the models, ascending."""
 
     raw: NDArray[np.float64]
-    """(models, n, dimensions): as the models gave them."""
+    """The outputs of the models, (models, n, dimensions)."""
 
     @classmethod
     def of(cls, outputs: Mapping[int, NDArray[np.float32]], *, least: int = LEAST_SLOTS) -> Self:
-        """Gather what each slot's model gave, (n, dimensions).
+        """Stack the outputs of the models.
 
-        Raises `ModelUnavailable` for fewer models than `least`, and `ModelFailed` where the models do not
-        give the same photographs codes of the same size, or give what is no number.
+        Args:
+            outputs: the raw codes (n, dimensions) by slot.
+            least: the fewest models that will do.
+
+        Raises:
+            ModelUnavailable: there are fewer models.
+            ModelFailed: the codes differ in shape, or are not finite.
         """
         if len(outputs) < least:
             raise ModelUnavailable("Models not loaded")
@@ -61,10 +66,10 @@ class Codes:
 
     @cached_property
     def concatenated(self) -> NDArray[np.float64]:
-        """What the API calls the ensemble code, (n, models * dimensions): unit codes one after another."""
+        """The ensemble code of the API, (n, models * dimensions): the unit codes concatenated."""
         return np.concatenate(self.by_model, axis=-1)
 
     @cached_property
     def ensemble(self) -> NDArray[np.float64]:
-        """The same of length 1, to compare photographs by."""
+        """The ensemble code scaled to length 1, by which photographs are compared."""
         return unit(self.concatenated)

@@ -1,4 +1,4 @@
-"""The criteria, and the sentences that say how each went: the document's where it has one."""
+"""The criteria and their descriptions, in the words of the API document where it has some."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ _MOST_DECIMALS: Final = 9
 
 
 def figures(value: float, threshold: float, decimals: int = 2) -> tuple[str, str]:
-    """Write a value and its threshold with the decimals of the document.
+    """Format a value and its threshold alike.
 
-    There are more where the threshold has more, and where the two would look the same without being so.
+    Args:
+        decimals: of the document; there are more if the threshold has more, or if two different numbers would
+            look the same.
     """
     exponent = Decimal(repr(threshold)).as_tuple().exponent
     decimals = max(decimals, -exponent if isinstance(exponent, int) else 0)
@@ -32,7 +34,7 @@ def _same(value: float, threshold: float, decimals: int) -> bool:
 
 
 def cosine_similarity(value: float, threshold: float) -> CriterionResult:
-    """Judge the cosine similarity of probe and template: the threshold or more passes."""
+    """Test the cosine similarity of the probe and the template: passes from the threshold on."""
     found, required = figures(value, threshold)
     subject = "Cosine similarity between probe and reference template"
     return _at_least(
@@ -44,7 +46,7 @@ def cosine_similarity(value: float, threshold: float) -> CriterionResult:
 
 
 def euclidean_distance(value: float, limit: float) -> CriterionResult:
-    """Judge the Euclidean distance of probe and template: the limit or less passes."""
+    """Test the Euclidean distance of the probe and the template: passes up to the limit."""
     found, allowed = figures(value, limit)
     subject = "Euclidean distance between probe and reference template"
     return _at_most(
@@ -56,7 +58,7 @@ def euclidean_distance(value: float, limit: float) -> CriterionResult:
 
 
 def mutual_similarity(value: float, threshold: float) -> CriterionResult:
-    """Judge how alike the references are: the threshold or more passes."""
+    """Test the mutual similarity of the references: passes from the threshold on."""
     found, required = figures(value, threshold)
     subject = "Reference photos mutual similarity"
     return _at_least(
@@ -68,7 +70,11 @@ def mutual_similarity(value: float, threshold: float) -> CriterionResult:
 
 
 def domain_check(invalid: Sequence[str]) -> CriterionResult:
-    """Judge the photographs of a verification by the names of those that show no muzzle."""
+    """Test that every photograph of a verification shows a muzzle.
+
+    Args:
+        invalid: the names of those that do not.
+    """
     passed = not invalid
     description = (
         "Photos appear to be valid muzzle images"
@@ -79,7 +85,7 @@ def domain_check(invalid: Sequence[str]) -> CriterionResult:
 
 
 def embedding_variance(value: float, threshold: float) -> CriterionResult:
-    """Judge the variance of a photograph's raw codes: the threshold or more passes."""
+    """Test the variance of a photograph's raw codes: passes from the threshold on."""
     found, required = figures(value, threshold, decimals=3)
     return _at_least(
         "embedding_variance",
@@ -90,7 +96,7 @@ def embedding_variance(value: float, threshold: float) -> CriterionResult:
 
 
 def cross_model_consistency(value: float, limit: float) -> CriterionResult:
-    """Judge how alike the models' codes of a photograph are: the limit or less passes."""
+    """Test the similarity of the models' codes of a photograph: passes up to the limit."""
     found, allowed = figures(value, limit)
     subject = "Cross-model pairwise similarity"
     return _at_most(

@@ -1,4 +1,4 @@
-"""The verdict on a probe that follows from the criteria, and its explanation."""
+"""The verdict on a probe, from the criteria, and its explanation."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from menagerie_inference.domains.muzzle.thresholds import Thresholds
 
 _FAR: Final = 0.5
-"""Below this share of its threshold a cosine is called far below it; the document's example is at .24."""
+"""A cosine below this share of its threshold is "far below" it; the document's example is at .24."""
 
 _IDENTICAL: Final = 1e-5
-"""How far below 1 the mutual similarity of one photograph, sent three times, may come by rounding."""
+"""The rounding error of the mutual similarity of identical photographs."""
 
 
 def decide(
@@ -26,10 +26,15 @@ def decide(
     checks: Mapping[str, DomainCheck],
     thresholds: Thresholds,
 ) -> Decision:
-    """Decide by the criteria of a verification, and by the check of each photograph, by its name.
+    """Decide on a verification or an identification.
 
-    INVALID_INPUT if a photograph shows no muzzle or the references do not agree; else NO_MATCH if another
-    criterion fails; else MATCH.
+    Args:
+        criteria: those of cosine similarity and Euclidean distance, perhaps others.
+        checks: the domain check of each photograph, by its name.
+
+    Returns:
+        INVALID_INPUT if a photograph shows no muzzle or the references disagree; else NO_MATCH if another
+        criterion fails; else MATCH.
     """
     by_metric = {one.metric: one for one in criteria}
     score = by_metric["cosine_similarity"].value
@@ -45,7 +50,7 @@ def decide(
 
 
 def suspicion(mutual: float) -> str:
-    """Say what is suspicious about references of this mutual similarity; nothing is unless it is 1."""
+    """Return a warning if the references are identical, which a mutual similarity of 1 shows; else ""."""
     if mutual < 1 - _IDENTICAL:
         return ""
     return (
@@ -55,7 +60,7 @@ def suspicion(mutual: float) -> str:
 
 
 def objections(by_metric: Mapping[str, CriterionResult], checks: Mapping[str, DomainCheck]) -> str:
-    """Say which photographs show no muzzle, and whether the references do not agree; empty if all is well."""
+    """Name the photographs without a muzzle, and say whether the references disagree; "" if all is well."""
     return " ".join(filter(None, [_no_muzzles(checks), _disagreement(by_metric.get("mutual_similarity"))]))
 
 
@@ -89,7 +94,7 @@ def _disagreement(mutual: CriterionResult | None) -> str:
 
 
 def _difference(cosine: CriterionResult, distance: CriterionResult) -> str:
-    """Explain by the first criterion that fails, as the document's example does."""
+    """Explain the first criterion that fails, as in the document's example."""
     if not cosine.passed:
         found, required = figures(cosine.value, cosine.threshold)
         how = "far below" if cosine.value < _FAR * cosine.threshold else "below"

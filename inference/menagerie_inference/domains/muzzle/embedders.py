@@ -1,4 +1,4 @@
-"""The models of the slots, and what is answered from the codes that they give of photographs."""
+"""The models of the slots, and questions that are answered from their codes."""
 
 from __future__ import annotations
 
@@ -29,13 +29,17 @@ ROLES: Final = {f"muzzle-{slot}": slot for slot in SLOTS}
 """The role of each slot's model."""
 
 DIMENSIONS: Final = 128
-"""Of a model's code (document, `ModelEmbeddingCode.code`)."""
+"""The length of a model's code (API document, `ModelEmbeddingCode.code`)."""
 
 _DIGITS: Final = 12
 
 
 def check_manifest(manifest: Manifest) -> None:
-    """Raise `ManifestError` unless the model gives each photograph one code of 128 numbers."""
+    """Check that a model has one output, a code of `DIMENSIONS` numbers.
+
+    Raises:
+        ManifestError: it has not.
+    """
     shapes = [output.shape for output in manifest.outputs.values()]
     if shapes != [("batch", DIMENSIONS)]:
         raise ManifestError(
@@ -44,10 +48,15 @@ def check_manifest(manifest: Manifest) -> None:
 
 
 class MuzzleEmbedders:
-    """The models that are loaded, by the number of their slot.
+    """The loaded models, by slot.
 
-    A model that fails while it runs is left out, as one that is not loaded, unless too few are left; `failed`
-    is told of it, in a thread. Raises `ManifestError` as `check_manifest()` does.
+    A model that fails during a run is left out, as if it were not loaded, unless too few remain.
+
+    Args:
+        failed: called in a thread with the slot and the error of a model that was left out.
+
+    Raises:
+        ManifestError: as `check_manifest()`.
     """
 
     def __init__(
@@ -62,41 +71,50 @@ class MuzzleEmbedders:
         self._failed = failed
         self._specs = {slot: model.manifest.input for slot, model in self.by_slot.items()}
         self.inputs: tuple[InputSpec, ...] = tuple(dict.fromkeys(self._specs.values()))
-        """What a photograph is decoded to: once for the models that want it alike."""
+        """The inputs that a photograph is decoded to; models of equal inputs share one."""
 
     @property
     def versions(self) -> dict[int, str]:
-        """The names of the weights."""
+        """The name and version of each model, by slot."""
         return {
             slot: f"{model.manifest.name}-{model.manifest.version}" for slot, model in self.by_slot.items()
         }
 
     @property
     def fingerprint(self) -> str:
-        """What the weights are: codes of others say nothing of these, though they have the same names."""
+        """Identifies the weights: only codes of the same weights can be compared."""
         manifests = {slot: model.manifest for slot, model in self.by_slot.items()}
         return " ".join(f"{slot}:{one.files[0].sha256[:_DIGITS]}" for slot, one in manifests.items())
 
     @property
     def dimensions(self) -> int:
-        """Of the codes of all models, one after another."""
+        """The length of the ensemble code."""
         return DIMENSIONS * len(self.by_slot)
 
     def require(self, least: int) -> Self:
-        """Return itself. Raises `ModelUnavailable` if fewer models than `least` are loaded."""
+        """Return self, if at least this many models are loaded.
+
+        Raises:
+            ModelUnavailable: there are fewer.
+        """
         if len(self.by_slot) < least:
             raise ModelUnavailable(f"only the models {list(self.by_slot)} are loaded")
         return self
 
     def question(self, answer: Callable[[Outputs], T], *, least: int = LEAST_SLOTS) -> Question[T]:
-        """Ask something of photographs that `answer` tells from the raw codes of `least` models or more.
+        """Return a question about photographs, to run in a pipeline.
 
-        `answer` is called in a thread, with the codes (n, 128) of each slot. Raises as `require()` does.
+        Args:
+            answer: called in a thread with the raw codes (n, 128) by slot.
+            least: the fewest models that will do.
+
+        Raises:
+            ModelUnavailable: there are fewer.
         """
         return Question(self.require(least), answer, least)
 
     def runs(self, photographs: Sequence[Views]) -> list[ModelRun]:
-        """Give all the photographs to each model, as one batch."""
+        """Return a run of each model, over all photographs as one batch."""
         images = [
             np.stack([views[place].pixels for views in photographs]) for place in range(len(self.inputs))
         ]
@@ -106,7 +124,11 @@ class MuzzleEmbedders:
         ]
 
     def outputs(self, results: Sequence[RunResult], least: int) -> Outputs:
-        """Return the codes by slot. Raises a model's own error if it leaves fewer than `least`."""
+        """Return the raw codes (n, 128) by slot.
+
+        Raises:
+            Exception: the error of a failed model, if fewer than `least` succeeded.
+        """
         errors = {
             slot: result.error
             for slot, result in zip(self.by_slot, results, strict=True)
@@ -125,7 +147,7 @@ class MuzzleEmbedders:
 
 @dataclass(frozen=True)
 class Question(Generic[T]):
-    """What is answered from the codes of photographs; a `pipeline.Domain`."""
+    """A question that is answered from the codes of photographs; a `pipeline.Domain`."""
 
     embedders: MuzzleEmbedders
     answer: Callable[[Outputs], T]
@@ -133,7 +155,7 @@ class Question(Generic[T]):
 
     @property
     def inputs(self) -> tuple[InputSpec, ...]:
-        """What each photograph is decoded to."""
+        """The inputs that each photograph is decoded to."""
         return self.embedders.inputs
 
     @property
@@ -142,6 +164,6 @@ class Question(Generic[T]):
         return tuple(self.embedders.by_slot.values())
 
     def infer(self, photographs: Sequence[Views]) -> Inference[T]:
-        """Run every model on all the photographs, and answer."""
+        """Run every model on all photographs, and answer."""
         results = yield self.embedders.runs(photographs)
         return self.answer(self.embedders.outputs(results, self.least))

@@ -1,4 +1,4 @@
-"""What is answered about single photographs: whether each shows a muzzle, and its codes."""
+"""The results for single photographs: the domain check, and the codes."""
 
 from __future__ import annotations
 
@@ -21,16 +21,19 @@ if TYPE_CHECKING:
 def check_domain(
     outputs: Mapping[int, NDArray[np.float32]], thresholds: Thresholds
 ) -> tuple[DomainCheck, ...]:
-    """Tell of each photograph whether it shows a muzzle; /domain-check.
+    """Check whether each photograph shows a muzzle (/domain-check).
 
-    `outputs` are the raw codes (n, dimensions) by the numbers of the models that are loaded, two or more.
-    Raises as `Codes.of()` does.
+    Args:
+        outputs: the raw codes (n, dimensions) of two models or more, by slot.
+
+    Raises:
+        ModelUnavailable, ModelFailed: as `Codes.of()`.
     """
     return check_codes(Codes.of(outputs), thresholds)
 
 
 def check_codes(codes: Codes, thresholds: Thresholds) -> tuple[DomainCheck, ...]:
-    """Tell of each photograph whether its codes are those of a muzzle."""
+    """Check whether the codes of each photograph are those of a muzzle."""
     variances = embedding_variance(codes.raw).tolist()
     similarities = cross_model_similarity(codes.by_model).tolist()
     return tuple(_check(*measured, thresholds) for measured in zip(variances, similarities, strict=True))
@@ -56,10 +59,14 @@ def encode(
     thresholds: Thresholds,
     filenames: Sequence[str] | None = None,
 ) -> tuple[EncodedImage, ...]:
-    """Give the codes of each photograph, whether or not it shows a muzzle; /encode.
+    """Return the codes of each photograph, whether or not it shows a muzzle (/encode).
 
-    `outputs` are the raw codes (n, dimensions) of all three models. A photograph without a name is called
-    "photo_" and its place. Raises as `Codes.of()` does.
+    Args:
+        outputs: the raw codes (n, dimensions) of all three models, by slot.
+        filenames: of the photographs; "photo_0" and so on by default.
+
+    Raises:
+        ModelUnavailable, ModelFailed: as `Codes.of()`.
     """
     codes = Codes.of(outputs, least=len(SLOTS))
     names = filenames or [f"photo_{index}" for index in range(len(codes))]

@@ -1,4 +1,4 @@
-"""What the muzzle domain answers; the fields are the document's."""
+"""The results of the muzzle domain; the fields are those of the API document."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VALID_MUZZLE: Final = "VALID_MUZZLE"
 
 @dataclass(frozen=True)
 class CriterionResult:
-    """A criterion, what was measured, and whether that passes."""
+    """A measured value, its threshold, and whether it passes."""
 
     metric: str
     value: float
@@ -28,7 +28,7 @@ class CriterionResult:
 
 @dataclass(frozen=True)
 class Decision:
-    """The verdict on a pair of animals, and why."""
+    """The verdict on whether two animals are the same, and the reasons."""
 
     verdict: str
     """`MATCH`, `NO_MATCH` or `INVALID_INPUT`."""
@@ -41,12 +41,12 @@ class Decision:
     explanation: str
 
     review_recommended: bool = False
-    """Whether the score lies in the review band; never where there is none, nor for `INVALID_INPUT`."""
+    """Whether the score is in the review band, if there is one; never for `INVALID_INPUT`."""
 
 
 @dataclass(frozen=True)
 class ReferenceVsProbe:
-    """A reference photograph held against the probe."""
+    """The comparison of a reference photograph with the probe."""
 
     reference_index: int
     cosine_similarity: float
@@ -55,7 +55,7 @@ class ReferenceVsProbe:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The references held against the probe: by one model, or by all as one."""
+    """The comparison of the references with the probe, by one model or by the ensemble."""
 
     template_vs_probe_cosine: float
     template_vs_probe_distance: float
@@ -72,23 +72,23 @@ class Comparison:
 
     @property
     def min_cosine(self) -> float:
-        """The least over the references."""
+        """The minimum over the references."""
         return min(self._cosines)
 
     @property
     def max_cosine(self) -> float:
-        """The most over the references."""
+        """The maximum over the references."""
         return max(self._cosines)
 
 
 @dataclass(frozen=True)
 class Verification:
-    """The answer to whether a probe shows the animal of the references."""
+    """Whether a probe shows the animal of the references."""
 
     decision: Decision
     criteria: tuple[CriterionResult, ...]
     models: dict[int, Comparison]
-    """By the model's number, ascending."""
+    """By slot, ascending."""
 
     ensemble: Comparison
     reference_mutual_similarity: float
@@ -96,7 +96,7 @@ class Verification:
 
 @dataclass(frozen=True)
 class DomainCheck:
-    """Whether a photograph shows a muzzle, and why."""
+    """Whether a photograph shows a muzzle, and the reasons."""
 
     verdict: str
     """`VALID_MUZZLE` or `INVALID_INPUT`."""
@@ -113,7 +113,7 @@ class DomainCheck:
 
     @property
     def failed_metrics(self) -> str:
-        """The criteria that failed, with commas between them."""
+        """The names of the criteria that failed, separated by commas."""
         return ", ".join(one.metric for one in self.criteria if not one.passed)
 
 
@@ -125,34 +125,34 @@ class EncodedImage:
     filename: str
     domain: DomainCheck
     model_codes: dict[int, NDArray[np.float64]]
-    """Of length 1, by the model's number, ascending."""
+    """Unit codes by slot, ascending."""
 
     ensemble_code: NDArray[np.float64]
-    """These one after another."""
+    """The unit codes concatenated."""
 
 
 @dataclass(frozen=True, eq=False)
 class Enrollment:
-    """What is kept of an animal."""
+    """The codes of an animal to enrol."""
 
     codes: NDArray[np.float64]
-    """(3, models * dimensions), each reference's of length 1."""
+    """The ensemble codes of the references, (3, models * dimensions), each of length 1."""
 
     template: NDArray[np.float64]
-    """(models * dimensions,), of length 1."""
+    """Their mean, (models * dimensions,), of length 1."""
 
     reference_mutual_similarity: float
     notice: str = ""
-    """What is suspicious about the references, for people; empty if nothing is."""
+    """A warning about the references, or ""."""
 
 
 @dataclass(frozen=True)
 class Identification:
-    """Which of some animals a photograph shows."""
+    """The enrolled animals that a photograph may show."""
 
     decision: Decision
-    """On the first candidate."""
+    """The verdict on the first candidate."""
 
     criteria: tuple[CriterionResult, ...]
     candidates: tuple[ReferenceVsProbe, ...]
-    """The nearest first; `reference_index` is the place of its template. None for `INVALID_INPUT`."""
+    """The nearest first; `reference_index` is the index of its template. Empty for `INVALID_INPUT`."""

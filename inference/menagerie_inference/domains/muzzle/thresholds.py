@@ -1,4 +1,4 @@
-"""What a photograph, and a pair of animals, must reach; the defaults are the document's."""
+"""The thresholds of verification and of the domain check; the defaults are the document's."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ReviewBand:
-    """The scores between which a person should look at the photographs: from `low` up to, not with, `high`.
+    """The scores from `low` up to, but not including, `high`, for which a manual review is recommended.
 
-    Raises `ValueError` unless 0 <= low < high <= 1.
+    Raises:
+        ValueError: unless 0 <= low < high <= 1.
     """
 
     low: float
@@ -27,28 +28,29 @@ class ReviewBand:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """When a verification, and the check of a photograph, pass; every bound itself passes.
+    """The thresholds of the criteria; a value equal to its threshold passes.
 
-    Raises `ValueError` for a threshold that nothing or everything could pass.
+    Raises:
+        ValueError: a threshold is out of range.
     """
 
     cosine_min: float = 0.62
-    """PREDICT_COSINE_THRESHOLD: of probe and template."""
+    """PREDICT_COSINE_THRESHOLD: the lowest cosine similarity of the probe and the template."""
 
     euclidean_max: float = 0.85
-    """PREDICT_EUCLIDEAN_MAX: between probe and template; the confidence is 0 from there on."""
+    """PREDICT_EUCLIDEAN_MAX: their largest Euclidean distance, at which the confidence is 0."""
 
     mutual_min: float = 0.40
-    """PREDICT_MUTUAL_MIN: of the reference photographs among each other."""
+    """PREDICT_MUTUAL_MIN: the lowest mutual similarity of the references."""
 
     variance_min: float = 0.005
-    """Of the numbers of a photograph's raw codes."""
+    """The lowest variance of a photograph's raw codes."""
 
     cross_model_max: float = 0.20
-    """Of a photograph's codes among the models."""
+    """The highest similarity of the models' codes of a photograph."""
 
     review: ReviewBand | None = None
-    """Where a person should decide; nowhere unless it is set. It never changes a verdict."""
+    """The scores for which a manual review is recommended; the verdict stays the same."""
 
     def __post_init__(self) -> None:
         for name in ("cosine_min", "mutual_min", "cross_model_max"):

@@ -1,4 +1,4 @@
-"""Whether a probe shows the animal of three references; and animals enrolled and found again."""
+"""Verification of a probe against three references; enrolment and identification of animals."""
 
 from __future__ import annotations
 
@@ -38,14 +38,18 @@ PROBE: Final = "probe photo"
 
 
 class ReferencesRefused(InferenceError):
-    """Raised when an animal cannot be enrolled with these references; its text says why, for people."""
+    """Raised when an animal cannot be enrolled with these references; the text for the caller says why."""
 
 
 def verify(outputs: Outputs, thresholds: Thresholds) -> Verification:
-    """Tell whether a probe shows the animal of three references; /predict.
+    """Verify that a probe shows the animal of three references (/predict).
 
-    `outputs` are the raw codes (4, dimensions) of the three references, then the probe, by the numbers of
-    the models that are loaded, two or more. Raises as `Codes.of()` does.
+    Args:
+        outputs: the raw codes (4, dimensions) of the references and then the probe, of two models or more, by
+            slot.
+
+    Raises:
+        ModelUnavailable, ModelFailed: as `Codes.of()`.
     """
     codes = Codes.of(outputs)
     checks = dict(zip((*REFERENCES, PROBE), check_codes(codes, thresholds), strict=True))
@@ -65,7 +69,12 @@ def verify(outputs: Outputs, thresholds: Thresholds) -> Verification:
 
 
 def compare(references: NDArray[np.float64], probe: NDArray[np.float64]) -> Comparison:
-    """Hold unit codes (n, dimensions) and their template against a probe's (dimensions,)."""
+    """Compare references and their template with a probe.
+
+    Args:
+        references: unit codes (n, dimensions).
+        probe: a unit code (dimensions,).
+    """
     [of_template] = _against(similarity.template(references)[np.newaxis], probe)
     return Comparison(
         of_template.cosine_similarity, of_template.euclidean_distance, _against(references, probe)
@@ -73,9 +82,14 @@ def compare(references: NDArray[np.float64], probe: NDArray[np.float64]) -> Comp
 
 
 def enroll(outputs: Outputs, thresholds: Thresholds) -> Enrollment:
-    """Make the template of an animal from the raw codes (3, dimensions) of its references.
+    """Return the template of an animal.
 
-    Raises `ReferencesRefused` if one shows no muzzle or they do not agree, besides what `Codes.of()` raises.
+    Args:
+        outputs: the raw codes (3, dimensions) of its references, by slot.
+
+    Raises:
+        ReferencesRefused: one shows no muzzle, or they disagree.
+        ModelUnavailable, ModelFailed: as `Codes.of()`.
     """
     codes = Codes.of(outputs)
     checks = dict(zip(REFERENCES, check_codes(codes, thresholds), strict=True))
@@ -87,10 +101,14 @@ def enroll(outputs: Outputs, thresholds: Thresholds) -> Enrollment:
 
 
 def identify(outputs: Outputs, templates: NDArray[np.float64], thresholds: Thresholds) -> Identification:
-    """Tell which of enrolled animals a probe shows.
+    """Find the enrolled animals that a probe may show.
 
-    `outputs` are the raw codes (1, dimensions) of the probe, `templates` (n, models * dimensions) those of
-    `enroll()` by the same models; there may be none. Raises as `Codes.of()` does.
+    Args:
+        outputs: the raw codes (1, dimensions) of the probe, by slot.
+        templates: (n, models * dimensions), from `enroll()` by the same models; may be empty.
+
+    Raises:
+        ModelUnavailable, ModelFailed: as `Codes.of()`.
     """
     codes = Codes.of(outputs)
     checks = dict(zip((PROBE,), check_codes(codes, thresholds), strict=True))

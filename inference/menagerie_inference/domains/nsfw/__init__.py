@@ -1,4 +1,4 @@
-"""NSFW moderation: whether an image is safe to show, by an ensemble of models, and what each of them saw."""
+"""NSFW moderation: whether an image is safe for work, by an ensemble of models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The three categories of an image, and how two questions about it make their probabilities."""
+"""The three categories of an image, and their probabilities from the answers to two questions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 ADULT: Final = "adult"
-"""The question whether an image is explicit, or shows an adult toy."""
+"""The question whether an image is explicit or shows a sex toy."""
 
 FEMALE: Final = "female"
 """The question whether an image that is not adult shows a woman or a girl."""
@@ -21,7 +21,7 @@ MALE_ONLY: Final = "male_only"
 
 @dataclass(frozen=True)
 class CategoryProbabilities:
-    """The probability of each category, from 0 to 1; together they are 1."""
+    """The probabilities of the three categories; their sum is 1."""
 
     male_only: float
     female_present: float
@@ -29,24 +29,29 @@ class CategoryProbabilities:
 
     @classmethod
     def of(cls, *, adult: float, female: float) -> Self:
-        """Make a, (1-a)f and (1-a)(1-f) of the answers to the two questions, each from 0 to 1."""
+        """Combine the answers a and f to the two questions: a, (1-a)f and (1-a)(1-f), by the product rule.
+
+        Args:
+            adult: P(adult), 0 to 1.
+            female: P(female | not adult), 0 to 1.
+        """
         return cls(
             male_only=(1 - adult) * (1 - female), female_present=(1 - adult) * female, adult_object=adult
         )
 
     @property
     def unsafe(self) -> float:
-        """The probability that the image is in one of the two unsafe categories."""
+        """The probability of the two unsafe categories together."""
         return min(self.adult_object + self.female_present, 1.0)
 
     @property
     def unsafe_category(self) -> str:
-        """The likelier one of the two unsafe categories."""
+        """The more probable of the two unsafe categories."""
         return ADULT_OBJECT if self.adult_object >= self.female_present else FEMALE_PRESENT
 
     @property
     def likeliest(self) -> str:
-        """The likeliest category; of several, the unsafe ones come first."""
+        """The most probable category; ties go to an unsafe one."""
         return self.unsafe_category if self.of_category(self.unsafe_category) >= self.male_only else MALE_ONLY
 
     def of_category(self, category: str) -> float:

@@ -1,4 +1,4 @@
-"""The mathematics of the ensemble: answers of several models to one verdict."""
+"""The mathematics of the ensemble: from the answers of several models to one verdict."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Sensitivity = Literal["low", "medium", "high", "ultra"]
 _SHIFTS: Final[Mapping[str, float]] = {"low": 0.15, "medium": 0.0, "high": -0.15, "ultra": -0.30}
 _LOWEST: Final = 0.05
 _HIGHEST: Final = 0.95
-"""Beyond these a threshold would decide by itself: everything would be unsafe, or nothing."""
+"""Beyond these bounds every image, or none, would be unsafe."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """From where on an image is unsafe, and from where on the models agree."""
+    """The thresholds of an unsafe image and of agreement among the models."""
 
     nsfw_threshold: float = 0.5
     sensitivity_level: Sensitivity = "medium"
@@ -29,13 +29,13 @@ class Policy:
 
     @property
     def effective_threshold(self) -> float:
-        """The threshold, moved by the sensitivity; from .05 to .95."""
+        """The threshold, shifted by the sensitivity and clipped to .05 to .95."""
         return min(max(self.nsfw_threshold + _SHIFTS[self.sensitivity_level], _LOWEST), _HIGHEST)
 
 
 @dataclass(frozen=True)
 class Vote:
-    """What one model answered about one image: to each question that it judges, from 0 to 1."""
+    """One model's answers about one image: a probability for each question that it answers."""
 
     model: str
     weight: float
@@ -44,29 +44,29 @@ class Vote:
 
 
 def weighted_means(votes: Sequence[Vote]) -> dict[str, float]:
-    """Return the answer to each question: the weighted mean over the models that judge it."""
+    """Return the weighted mean of the answers to each question, over the models that answer it."""
     means = {}
     for question in sorted({question for vote in votes for question in vote.answers}):
         judges = [vote for vote in votes if question in vote.answers]
         total = sum(vote.weight for vote in judges)
         means[question] = sum(vote.weight / total * vote.answers[question] for vote in judges)
-    return {question: min(mean, 1.0) for question, mean in means.items()}  # rounding may pass 1
+    return {question: min(mean, 1.0) for question, mean in means.items()}  # rounding may exceed 1
 
 
 def category_probabilities(answers: Mapping[str, float]) -> CategoryProbabilities:
-    """Return the probabilities of the categories; `answers` has one for each question."""
+    """Return the probabilities of the categories from one answer to each question."""
     return CategoryProbabilities.of(**answers)
 
 
 def own_row(vote: Vote, means: Mapping[str, float]) -> CategoryProbabilities:
-    """Return a model's own probabilities: with its answers, and the ensemble's where it has none."""
+    """Return a model's own probabilities, with the ensemble's answer where it has none itself."""
     return category_probabilities({**means, **vote.answers})
 
 
 def agreement(votes: Sequence[Vote], means: Mapping[str, float]) -> float:
-    """Return the weighted share of the models whose likeliest category is the ensemble's, from 0 to 1.
+    """Return the weighted share of models whose most probable category is the ensemble's, 0 to 1.
 
-    A model counts only on what it judges: one that only tells women from men says nothing of an adult image.
+    If that category is "adult_object", models that do not answer whether an image is adult are left out.
     """
     top = category_probabilities(means).likeliest
     counting = [vote for vote in votes if top != ADULT_OBJECT or ADULT in vote.answers]
@@ -75,7 +75,11 @@ def agreement(votes: Sequence[Vote], means: Mapping[str, float]) -> float:
 
 
 def decide(votes: Sequence[Vote], policy: Policy) -> EnsemblePrediction:
-    """Join the models' votes, which answer each question at least once, to a verdict."""
+    """Combine the votes into a verdict.
+
+    Args:
+        votes: at least one answer to each question.
+    """
     means = weighted_means(votes)
     probabilities = category_probabilities(means)
     unsafe = probabilities.unsafe >= policy.effective_threshold
@@ -88,7 +92,7 @@ def decide(votes: Sequence[Vote], policy: Policy) -> EnsemblePrediction:
 
 
 def model_predictions(votes: Sequence[Vote]) -> dict[str, ModelPrediction]:
-    """Say of each model what it found, heaviest first."""
+    """Return the prediction of each model by its name, the heaviest first."""
     means = weighted_means(votes)
     heaviest_first = sorted(votes, key=lambda vote: -vote.weight)
     return {vote.model: _model_prediction(vote, own_row(vote, means)) for vote in heaviest_first}

@@ -1,4 +1,4 @@
-"""Cuts faces out of a decoded image, for models that are shown faces."""
+"""Crops faces out of a decoded image, for models that classify faces."""
 
 from __future__ import annotations
 
@@ -18,20 +18,25 @@ if TYPE_CHECKING:
     from menagerie_inference.image import DecodedImage
 
 SOURCE: Final = InputSpec(width=512, height=512, resize="pad")
-"""What faces are cut out of. Of portraits pasted small into a scene, 1024 px found at most one woman more,
+"""What faces are cropped from. On portraits pasted small into a scene, 1024 px found at most one woman more,
 and 256 px up to a quarter fewer."""
 
 MAX_FACES: Final = 16
-"""Of an image's faces the surest ones are looked at: each takes as long as a whole image."""
+"""The most confident faces of an image are classified: each takes as long as a whole image."""
 
 
 def cut_faces(
     source: DecodedImage, boxes: Sequence[Box], margin: float, spec: InputSpec
 ) -> NDArray[np.uint8]:
-    """Cut square faces out of an image that was decoded to `SOURCE`; gives uint8 (faces, height, width, 3).
+    """Crop square faces out of an image that was decoded to `SOURCE`.
 
-    Around the middle of each box the square has the box's longer side, and `margin` of that on every side.
-    What lies outside the image is black.
+    Args:
+        boxes: the faces' bounding boxes.
+        margin: what is added on every side of the square, as a share of the longer side of the box.
+        spec: the input of the model.
+
+    Returns:
+        uint8 (faces, height, width, 3); black outside the image.
     """
     image = Image.fromarray(source.pixels)
     place = placement(SOURCE, source.width, source.height)

@@ -1,4 +1,4 @@
-"""What is known of one image while its models run: what each answered, or failed with."""
+"""The intermediate results for one image while its models run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Answered:
-    """What a member answered about each frame, and how long it took, in seconds."""
+    """A member's answers for each frame, and its run time in seconds."""
 
     answers: Mapping[str, NDArray[np.floating[Any]]]
     seconds: float
@@ -31,33 +31,41 @@ class _Answered:
 
 @dataclass
 class Findings:
-    """What is known of one image, frame by frame."""
+    """The answers and failures of the models for one image, frame by frame."""
 
     frames: Sequence[Views]
     answered: dict[str, _Answered] = field(default_factory=dict)
     failed: dict[str, Exception] = field(default_factory=dict)
-    """Both by the members' roles."""
+    """By role, as `answered`."""
 
     boxes: list[list[Box]] | None = None
-    """The faces of each frame, surest first; None where nobody has looked."""
+    """The faces of each frame, the most confident first; None if no detector has run."""
 
     @property
     def person_detected(self) -> bool | None:
-        """Whether a face was found in any frame; None where nobody has looked."""
+        """Whether a face was found in any frame; None if no detector has run."""
         return None if self.boxes is None else any(self.boxes)
 
     def frames_for(self, view: int) -> NDArray[np.uint8]:
-        """Return all frames as they were decoded to one of the inputs."""
+        """Return all frames as one input, uint8 (frames, height, width, 3)."""
         return np.stack([views[view].pixels for views in self.frames])
 
     def faces_for(self, member: Member) -> NDArray[np.uint8]:
-        """Return the faces of all frames, as a member is shown them; each frame's last view is cut up."""
+        """Return the faces of all frames as a member's input, uint8 (faces, height, width, 3).
+
+        They are cropped from the last view of each frame.
+        """
         spec, margin = member.model.manifest.input, member.face_margin or 0.0
         pairs = zip(self.frames, self.boxes or (), strict=True)
         return np.concatenate([cut_faces(views[-1], boxes, margin, spec) for views, boxes in pairs])
 
     def note(self, member: Member, result: RunResult | None, seconds_before: float = 0.0) -> None:
-        """Take down what came of a member's run; None where there was no face to run it on."""
+        """Record the result of a member's run.
+
+        Args:
+            result: None if there was no face to run on.
+            seconds_before: the run time of the detector, which is added to the member's.
+        """
         if result is not None and result.error is not None:
             self.failed[member.role] = result.error
             return
@@ -70,22 +78,22 @@ class Findings:
         self.answered[member.role] = _Answered(answers, seconds)
 
     def votes(self, team: Sequence[Member], frame: int) -> list[Vote]:
-        """Return what each member of the team, all of whom have answered, says of a frame."""
+        """Return the votes of the team on a frame; every member has answered."""
         return [self._vote(member, frame) for member in team]
 
     def _vote(self, member: Member, frame: int) -> Vote:
         found = self.answered[member.role]
         return Vote(
             model=member.name,
-            weight=member.weight or 1.0,  # the fallback, which judges alone, may have none
+            weight=member.weight or 1.0,  # a fallback, which answers alone, may have no weight
             answers={question: float(values[frame]) for question, values in found.answers.items()},
             milliseconds=found.seconds * 1000,
         )
 
     def _by_frame(self, member: Member, result: RunResult | None) -> Mapping[str, NDArray[np.floating[Any]]]:
-        """Return a member's answers for each frame: from faces, that of the frame's most telling one.
+        """Return a member's answers for each frame; from several faces, the highest.
 
-        Of a frame without a face such a member can only say that it sees nobody.
+        A frame without a face gets 0.
         """
         if result is None:
             return {question: np.zeros(len(self.frames)) for question in member.questions}

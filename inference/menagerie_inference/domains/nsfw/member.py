@@ -1,4 +1,4 @@
-"""A model of the ensemble: which questions it answers, how much it counts, and what it is shown."""
+"""A model of the ensemble: the questions that it answers, its weight, and its input."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 class Member:
     """A model of the ensemble, as its manifest describes it.
 
-    Its outputs name what it answers: `adult`, `female` given that the image is not adult, each (batch) and
-    from 0 to 1; or `embedding`, which answers both as `ZeroShot` says. Its calibration has
+    Its outputs name its answers: `adult` and `female` (given that the image is not adult), each a probability
+    (batch,); or `embedding`, from which `ZeroShot` answers both. Its calibration has
 
-    - `weight`: its share in the answers to its questions; with 0 it is no model of the ensemble;
-    - `face_margin`: only where it is shown the faces on an image, each with so much of the side of its box
-      added on every side; without, it is shown whole images;
-    - `fallback`: above 0 where it takes over alone if a model of the ensemble fails.
+    - `weight`: its weight in the answers to its questions; with 0 it is not in the ensemble;
+    - `face_margin`: only for a model of faces, the margin on each side as a share of the box; a model without
+      it classifies whole images;
+    - `fallback`: above 0 if it takes over alone when a model of the ensemble fails.
 
     Raises:
         ManifestError: it answers no question, has no weight, or neither weight nor `fallback`.
@@ -50,10 +50,10 @@ class Member:
             raise ManifestError(f"{manifest.identity}: its calibration gives it no weight")
 
     def answers(self, outputs: Outputs) -> Mapping[str, NDArray[np.floating[Any]]]:
-        """Return its answer to each of its questions for each image that it was shown, (batch).
+        """Return the answers to its questions for each image of a batch, (batch,).
 
         Raises:
-            ModelFailed: an answer is no probability.
+            ModelFailed: an answer is not a probability.
         """
         found = self._zero_shot.answers(outputs) if self._zero_shot else outputs
         answers: dict[str, NDArray[np.floating[Any]]] = {one: found[one] for one in self.questions}

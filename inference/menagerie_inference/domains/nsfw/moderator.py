@@ -1,4 +1,4 @@
-"""Judges an image by several frames of it, with an ensemble of models or with what is left of it."""
+"""Classifies an image by several of its frames, with an ensemble of models or what remains of it."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from menagerie_inference.pipeline import RunResult, Views
 
 ROLES: Final = "nsfw-"
-"""What the roles of the ensemble's models begin with."""
+"""The prefix of the roles of the ensemble."""
 
 
 class Moderator:
-    """Judges images; a `pipeline.Domain` whose photographs are the frames of one image.
+    """Classifies images; a `pipeline.Domain` whose photographs are the frames of one image.
 
-    An image is as unsafe as its worst frame. If a model of the ensemble fails, the one whose manifest makes
-    it the fallback takes over, or else the models that are left, as long as they answer both questions.
+    An image is as unsafe as its least safe frame. If a model of the ensemble fails, the fallback model takes
+    over; without one, the remaining models do, provided that they answer both questions.
     """
 
     def __init__(
@@ -44,12 +44,14 @@ class Moderator:
         complete: bool = True,
         policy: Policy | None = None,
     ) -> None:
-        """Take the models that were loaded; without `complete`, others of the ensemble were not.
+        """Take the models that have loaded.
 
-        `faces` is the detector of faces, without which no model can be shown any.
+        Args:
+            faces: the face detector, without which models of faces are left out.
+            complete: whether every model of the ensemble has loaded.
 
         Raises:
-            ManifestError: as `Member` and `DetectorInterpreter` do; two models have the same name.
+            ManifestError: as `Member` and `DetectorInterpreter`; or two models have the same name.
         """
         self.policy = policy or Policy()
         shown = [member for member in map(Member, models) if faces or member.face_margin is None]
@@ -64,17 +66,17 @@ class Moderator:
 
     @property
     def ensemble(self) -> tuple[Member, ...]:
-        """The models of the ensemble that were loaded, heaviest first."""
+        """The models of the ensemble that have loaded, the heaviest first."""
         return tuple(member for member in self._loaded if member.weight)
 
     @property
     def fallback(self) -> Member | None:
-        """The model that takes over alone; None where it would be the models that are left."""
+        """The model that takes over alone; None if the remaining models take over."""
         return next((member for member in self._loaded if member.takes_over), None)
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """The slots that could answer now: the fallback's, if the loss of some model could be borne."""
+        """The slots that can answer now; the fallback if the loss of at least one model is tolerable."""
         found = set()
         for lost in ({}, *({member.role: ModelUnavailable()} for member in self._loaded)):
             try:
@@ -85,7 +87,7 @@ class Moderator:
 
     @property
     def inputs(self) -> tuple[InputSpec, ...]:
-        """What each frame is decoded to."""
+        """The inputs that each frame is decoded to."""
         whole = tuple(member.model.manifest.input for member in self._whole)
         return (*whole, self._faces.manifest.input, SOURCE) if self._faces else whole
 
@@ -96,10 +98,13 @@ class Moderator:
         return (*members, self._faces) if self._faces else members
 
     def infer(self, photographs: Sequence[Views]) -> Inference[Moderation]:
-        """Judge an image by its frames, each decoded to `inputs`.
+        """Classify an image.
+
+        Args:
+            photographs: its frames, each decoded to `inputs`.
 
         Raises:
-            ModelUnavailable: so many models have failed that a question is left without an answer.
+            ModelUnavailable: after failures of models, a question has no answer.
         """
         findings = Findings(photographs)
         while True:
@@ -110,7 +115,7 @@ class Moderator:
             yield from self._ask(asked, findings)
 
     def _team(self, failed: Mapping[str, Exception]) -> tuple[str, Sequence[Member]]:
-        """Choose who judges, now that some models have failed."""
+        """Choose the models that answer, given the failures so far."""
         working = [member for member in self.ensemble if member.role not in failed]
         if self._complete and working and len(working) == len(self.ensemble):
             return TRIPLE_ENSEMBLE, working
@@ -124,14 +129,14 @@ class Moderator:
         return OPENCLIP_FALLBACK, working
 
     def _ask(self, members: Sequence[Member], findings: Findings) -> Inference[None]:
-        """Run the members; what each answered, or failed with, is added to the findings."""
+        """Run members, and record their answers or failures in the findings."""
         whole = [member for member in members if member.face_margin is None]
         facial = [member for member in members if member.face_margin is not None]
         runs = [ModelRun(member.model, findings.frames_for(self._whole.index(member))) for member in whole]
         if facial and self._faces:
             runs.append(ModelRun(self._faces, findings.frames_for(len(self._whole))))
         results = yield runs
-        for member, result in zip(whole, results, strict=False):  # the detector's comes behind
+        for member, result in zip(whole, results, strict=False):  # the detector's is the last
             findings.note(member, result)
         if facial:
             yield from self._ask_about_faces(facial, results[-1], findings)

@@ -1,4 +1,4 @@
-"""What is said of an image, field by field as the API documents it."""
+"""The result of the moderation of an image; the fields are those of the API document."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ ENSEMBLE_METHOD: Final = "weighted_average"
 
 TRIPLE_ENSEMBLE: Final = "triple_ensemble"
 OPENCLIP_FALLBACK: Final = "openclip_fallback"
-"""The documented names of the two slots: places that models fill, and not models."""
+"""The documented names of the two slots, which models fill."""
 
 
 @dataclass(frozen=True)
 class ModelPrediction:
-    """What one model said.
+    """The prediction of one model.
 
-    For a question that it does not judge, its probabilities use the ensemble's answer.
+    Its probabilities use the ensemble's answer to a question that it does not answer itself.
     """
 
     predicted_category: str
@@ -35,13 +35,13 @@ class ModelPrediction:
 
 @dataclass(frozen=True)
 class EnsemblePrediction:
-    """What the models say together."""
+    """The prediction of the ensemble."""
 
     predicted_category: str
-    """The likelier unsafe category where the image is NSFW, otherwise "male_only"."""
+    """The more probable unsafe category if the image is NSFW, otherwise "male_only"."""
 
     confidence: float
-    """P(unsafe) where the image is NSFW, otherwise its complement."""
+    """P(unsafe) if the image is NSFW, otherwise 1 - P(unsafe)."""
 
     model_agreement: float
     category_ensemble_probabilities: CategoryProbabilities
@@ -49,52 +49,52 @@ class EnsemblePrediction:
 
     @property
     def safety_decision(self) -> str:
-        """Say "UNSAFE" or "SAFE"."""
+        """The verdict: "UNSAFE" or "SAFE"."""
         return "SAFE" if self.predicted_category == "male_only" else "UNSAFE"
 
 
 @dataclass(frozen=True)
 class Moderation:
-    """What is said of one image, after its worst frame."""
+    """The result for one image, that of its least safe frame."""
 
     slot: str
-    """Who judged: `TRIPLE_ENSEMBLE`, or `OPENCLIP_FALLBACK` where a model of it failed."""
+    """`TRIPLE_ENSEMBLE`, or `OPENCLIP_FALLBACK` if a model of the ensemble failed."""
 
     ensemble_prediction: EnsemblePrediction
     per_model_predictions: Mapping[str, ModelPrediction]
-    """By the models' names, heaviest first."""
+    """By the name of the model, the heaviest first."""
 
     review_recommended: bool
-    """Whether the models agree less than they should, so that somebody should look."""
+    """Whether the models agree less than the policy asks for."""
 
     person_detected: bool | None
-    """Whether a face was found in any frame; None where no model looks for faces."""
+    """Whether a face was found in any frame; None without a face detector."""
 
     frames_judged: int
     worst_frame: int
-    """The place of the frame that is told of, from 0, among those that were judged."""
+    """The index of the least safe of the classified frames, from 0."""
 
     @property
     def final_decision(self) -> str:
-        """Say "NSFW" or "Safe"."""
+        """The verdict: "NSFW" or "Safe"."""
         return SAFE if self.ensemble_prediction.safety_decision == "SAFE" else NSFW
 
     @property
     def ensemble_category(self) -> str:
-        """The category, once more."""
+        """The ensemble's category."""
         return self.ensemble_prediction.predicted_category
 
     @property
     def confidence(self) -> float:
-        """How sure the decision is, once more."""
+        """The ensemble's confidence."""
         return self.ensemble_prediction.confidence
 
     @property
     def models_used(self) -> tuple[str, ...]:
-        """The names of the models that judged, heaviest first."""
+        """The names of the models that answered, the heaviest first."""
         return tuple(self.per_model_predictions)
 
     @property
     def processing_time_ms(self) -> float:
-        """How long the models took together, over all frames."""
+        """The run time of the models, over all frames."""
         return sum(one.inference_time_ms for one in self.per_model_predictions.values())

@@ -1,8 +1,8 @@
-"""Answers by CLIP: how near an image's embedding is to those of sentences about each category.
+"""Zero-shot classification by CLIP: the similarity of an image to sentences about each category.
 
-Zero-shot classification as in Radford et al., "Learning Transferable Visual Models From Natural Language
-Supervision" (2021), section 3.1: the sentences' embeddings are made once, beforehand; those of a class are
-normalised and averaged; cosines times the learnt scale go through a softmax.
+As in Radford et al., "Learning Transferable Visual Models From Natural Language Supervision" (2021), section
+3.1: the embeddings of the sentences are computed once, beforehand; those of a class are normalised and
+averaged; the classes' probabilities are a softmax over the cosines times the learnt scale.
 """
 
 from __future__ import annotations
@@ -40,13 +40,14 @@ _SEPARATOR: Final = ": "
 
 
 class ZeroShot:
-    """Answers both questions of an image tower's embeddings.
+    """Answers both questions from the embeddings of an image tower.
 
-    The manifest's labels are the sentences, each as "category: sentence" with one of the three categories or
-    "nobody"; among its files is their `.npy`, (sentences, dimensions); its calibration has the `logit_scale`.
+    The labels of the manifest are the sentences, each as "category: sentence" with one of the three
+    categories or "nobody"; one of its files is the `.npy` of their embeddings, (sentences, dimensions); its
+    calibration has `logit_scale`.
 
     Raises:
-        ManifestError: one of these is missing, or they do not fit together.
+        ManifestError: one of these is missing, or they do not match.
     """
 
     def __init__(self, manifest: Manifest) -> None:
@@ -62,7 +63,7 @@ class ZeroShot:
         self._texts = _normalised(np.stack(means))
 
     def answers(self, outputs: Outputs) -> Mapping[str, NDArray[np.floating[Any]]]:
-        """Return the answers to both questions for each image, (batch)."""
+        """Return the answers to both questions for each image, (batch,)."""
         logits = self._scale * _normalised(outputs[EMBEDDING].astype(np.float64)) @ self._texts.T
         shares = np.exp(logits - logits.max(axis=1, keepdims=True))
         shares /= shares.sum(axis=1, keepdims=True)

@@ -1,12 +1,12 @@
-"""A catalogue as people keep it who identify animals by photographs: a folder for each, and a list of them.
+"""A catalogue in the layout of photo-identification projects: a folder for each individual, and a list.
 
     catalogue/
         individuals.csv
         a6e325d8e924/0001.jpg, 0002.png, ...
 
-individuals.csv is in UTF-8 and has the columns individual_id, name and species. What is written can be read
-again; what is read may be anyone's. Instead of individual_id its rows may have a column folder; a folder
-that has no row is an individual that is called as the folder is; and without a list all folders are such.
+individuals.csv is UTF-8 with the columns individual_id, name and species. A catalogue written here can be
+read back. Catalogues from elsewhere may have a column "folder" instead of "individual_id", folders without a
+row, which are individuals of the folder's name, or no list at all.
 """
 
 from __future__ import annotations
@@ -29,40 +29,44 @@ LIST: Final = "individuals.csv"
 COLUMNS: Final = ("individual_id", "name", "species")
 
 MOST_CHARACTERS: Final = 200
-"""Of a name, and of a species, as the API has it."""
+"""The longest name or species, as in the API."""
 
 _ID: Final = re.compile(r"[0-9a-f]{12}")
 _SUFFIXES: Final = {"jpeg": ".jpg", "tiff": ".tif"}
 
 
 class CatalogueUnreadable(InferenceError):
-    """Raised when a folder is no catalogue; says what is wrong, and where."""
+    """Raised when a folder is not a catalogue; the text says what is wrong, and where."""
 
 
 @dataclass(frozen=True)
 class CataloguedIndividual:
-    """An individual of a catalogue, and its photographs, in the order of their names."""
+    """An individual of a catalogue, and its photographs in the order of their names."""
 
     individual_id: str
-    """12 hexadecimal digits; "" where the catalogue's own id is none, and a new one is to be given."""
+    """12 hexadecimal digits; "" if the catalogue has another kind of id."""
 
     name: str
     species: str
-    """"" where it is not known."""
+    """"" if unknown."""
 
     photographs: tuple[Path, ...] = ()
     folder: str = ""
-    """The name of its folder in the catalogue; there need not be one."""
+    """The name of its folder in the catalogue, which may not exist."""
 
 
 def read_catalogue(folder: Path) -> tuple[CataloguedIndividual, ...]:
-    """Read a catalogue: those of the list in its order, then the folders without a row, by name.
+    """Read a catalogue without opening the photographs.
 
-    No photograph is opened. Links out of the folder are not followed.
+    Symbolic links are not followed.
 
-    Raises `CatalogueUnreadable` for no such folder, a list without a column for ids or in another encoding,
-    an individual twice, a name or a species of more than `MOST_CHARACTERS`, and a row whose folder would lie
-    elsewhere.
+    Returns:
+        The individuals of the list in its order, then those of folders without a row, by name.
+
+    Raises:
+        CatalogueUnreadable: there is no such folder; the list is not UTF-8, has no column of ids or names an
+            individual twice; a name or a species has more than `MOST_CHARACTERS`; or a folder's name is a
+            path.
     """
     if not folder.is_dir():
         raise CatalogueUnreadable(f"{folder} is no folder")
@@ -73,9 +77,9 @@ def read_catalogue(folder: Path) -> tuple[CataloguedIndividual, ...]:
 
 
 def write_list(individuals: Iterable[CataloguedIndividual]) -> str:
-    """Give the content of individuals.csv, as RFC 4180 has it.
+    """Return the content of individuals.csv (RFC 4180).
 
-    A name that a spreadsheet would take for a formula is written as it is, and so comes back the same.
+    Names that a spreadsheet would evaluate as formulas are not escaped, so that they are read back unchanged.
     """
     text = io.StringIO()
     writer = csv.writer(text)
@@ -85,9 +89,14 @@ def write_list(individuals: Iterable[CataloguedIndividual]) -> str:
 
 
 def write_catalogue(folder: Path, individuals: Sequence[CataloguedIndividual]) -> None:
-    """Write the list and a folder for each individual, into a new folder, an empty one, or an earlier export.
+    """Write the list and create a folder for each individual.
 
-    Raises `FileExistsError` if something else is there, and `ValueError` for an individual without an id.
+    Args:
+        folder: a new folder, an empty one, or an earlier export.
+
+    Raises:
+        FileExistsError: the folder contains something other than an export.
+        ValueError: an individual has no id.
     """
     for one in individuals:
         if not _ID.fullmatch(one.individual_id):
@@ -101,12 +110,12 @@ def write_catalogue(folder: Path, individuals: Sequence[CataloguedIndividual]) -
 
 
 def find_photograph(folder: Path, individual_id: str, number: int) -> Path | None:
-    """Find the photograph of an individual that was written at a place, from 1."""
+    """Find the photograph of an individual that was written under a number, from 1."""
     return next((folder / individual_id).glob(f"{number:04}.*"), None)
 
 
 def write_photograph(folder: Path, individual_id: str, number: int, data: bytes) -> None:
-    """Write a photograph, whole or not at all, under its place from 1 and its format."""
+    """Write a photograph atomically; its name is its number, from 1, with the suffix of its format."""
     form = sniff(data)
     suffix = _SUFFIXES.get(form or "", f".{form}" if form else ".bin")
     _write(folder / individual_id / f"{number:04}{suffix}", data)
@@ -120,7 +129,7 @@ def _was_written(path: Path) -> bool:
 
 
 def _write(path: Path, data: bytes) -> None:
-    # Hidden until it is complete: whoever reads the catalogue leaves it out.
+    # A hidden file is no photograph until it is complete.
     partial = path.with_name(f".{path.name}.part")
     partial.write_bytes(data)
     partial.replace(path)
@@ -133,7 +142,7 @@ class _Row:
 
 
 def _rows(path: Path) -> dict[str, _Row]:
-    """Read the list, by the names of the folders."""
+    """Read the list, by folder name."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             return _parse(path, csv.DictReader(file, strict=True))
@@ -187,5 +196,5 @@ def _is_photograph(path: Path) -> bool:
 
 
 def _is_hidden(path: Path) -> bool:
-    """Tell links, which may lead anywhere, and what systems keep in folders: .git, ._x.jpg, __MACOSX."""
+    """Match symbolic links, and files of operating systems and tools: .git, ._x.jpg, __MACOSX."""
     return path.is_symlink() or path.name.startswith(".") or path.name == "__MACOSX"

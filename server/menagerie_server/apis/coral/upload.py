@@ -58,7 +58,7 @@ class Upload:
             raise InvalidRequest(NO_IMAGE)
 
     def open_file(self, name: str, filename: str, content_type: str) -> FileReceiver | None:
-        """Take the first image, as the documented service does."""
+        """Accept the first image, as the documented service does."""
         if name != FIELD or self._bytes:
             return None
         if not filename:
@@ -66,11 +66,11 @@ class Upload:
         return self
 
     def take(self, request: pb.ClassifyRequest) -> None:
-        """Take a piece of the photograph, from a typed message."""
+        """Accept a piece of the photograph from a typed message."""
         self.receive(request.image)
 
     def receive(self, piece: bytes) -> None:
-        """Take a piece of the photograph."""
+        """Forward a piece of the photograph."""
         self._bytes += len(piece)
         if self._bytes > MAX_BYTES:
             raise RequestTooLarge

@@ -1,1 +1,1 @@
-"""menagerie.muzzle.v1: verification of cattle by their muzzles."""
+"""menagerie.muzzle.v1: verification and identification of cattle by their muzzles."""

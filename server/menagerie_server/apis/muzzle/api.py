@@ -1,4 +1,4 @@
-"""The muzzle API, put together."""
+"""The muzzle API as a served API."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _log = structlog.get_logger()
 
 
 class MuzzleApi(ServedApi):
-    """Verifies and identifies cattle by three models, or by what is left of them."""
+    """Verifies and identifies cattle by three models, or by two if one has failed."""
 
     api = MUZZLE
     roles = tuple(ROLES)
@@ -52,7 +52,7 @@ class MuzzleApi(ServedApi):
 
     @property
     def state(self) -> State:
-        """Ready where enough models are loaded to verify."""
+        """Ready once enough models have loaded to verify."""
         return self._embedders.state
 
     def add_to(self, server: grpc.aio.Server) -> None:
@@ -73,7 +73,7 @@ class MuzzleApi(ServedApi):
 
 
 def thresholds(settings: MuzzleSettings) -> Thresholds:
-    """Return what an operator has set of the decisions."""
+    """Return the settings as the domain's thresholds."""
     band = None
     if settings.review_from is not None and settings.review_below is not None:
         band = ReviewBand(settings.review_from, settings.review_below)

@@ -1,4 +1,4 @@
-"""Base64 as clients write it, decoded in pieces, so that no other thread waits for the whole."""
+"""Decodes the base64 of clients in pieces, so that other threads run in between."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PIECE: Final = 64 * 1024
-"""Decoding one piece takes .1 to .2 ms, in which the interpreter runs nothing else."""
+"""Decoding one piece holds the GIL for .1 to .2 ms."""
 
 DATA_URL: Final = "a data: URL; send only the base64 that follows its comma."
 BROKEN: Final = "not base64: it ends in the middle, or its padding is wrong."
@@ -20,20 +20,23 @@ STRANGE: Final = "not base64: it has the character {!r}."
 
 _LONGEST_ESCAPE: Final = len(r"\u002b")
 _QUADRUPLE: Final = 4
-# RFC 4648, section 5, the alphabet for URLs and file names, as section 4's.
+# From the URL-safe alphabet (RFC 4648, section 5) to the standard one (section 4).
 _STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 _WHITE_SPACE: Final = b" \t\r\n\f\v"
 _STRANGER: Final = re.compile(rb"[^A-Za-z0-9+/=]")
 
 
 class NotBase64(ValueError):
-    """Raised when a text is not base64; its own text says why."""
+    """Raised when a text is not base64; the text for the caller says why."""
 
 
 def decode_base64(body: bytes, start: int, end: int) -> bytes:
-    """Decode the inside of a JSON string, from `start` up to `end` of a body; its escapes are undone.
+    """Decode the inside of a JSON string of a body.
 
-    Both alphabets of RFC 4648 are read, white space and line breaks are skipped, and padding may be missing.
+    Both alphabets of RFC 4648 are accepted, and so are white space, line breaks and missing padding.
+
+    Args:
+        start, end: where the string lies in the body.
 
     Raises:
         NotBase64: it is something else.
@@ -67,7 +70,7 @@ def _pieces(body: bytes, start: int, end: int) -> Iterator[bytes]:
 
 
 def _unescaped(piece: bytes) -> bytes:
-    r"""Undo JSON's escapes: PHP writes a slash as \/, .NET a plus as \u002B, others a line break as \n."""
+    r"""Undo the escapes of JSON: PHP writes a slash as \/, .NET a plus as \u002B."""
     try:
         text: str = json.loads(b'"%b"' % piece, strict=False)
         return text.encode()

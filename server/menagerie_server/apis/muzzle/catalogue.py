@@ -1,4 +1,4 @@
-"""The enrolled animals: the codes of their reference photos, and which are nearest to a code."""
+"""The enrolled animals: the codes of their references, and the search for the nearest."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
 ID_BYTES: Final = 6
 REFERENCES: Final = 3
-"""Photos of each animal."""
+"""Reference photos of each animal."""
 MORE: Final = 16
-"""So many more than asked for are taken from the index, whose half precision may order them wrongly."""
+"""How many more than asked for are read from the index, whose half precision may order them wrongly."""
 EF_SEARCH: Final = 128
-"""How many candidates a search keeps (pgvector, `hnsw.ef_search`): more than the most that are asked for."""
+"""How many candidates a search keeps (pgvector, `hnsw.ef_search`); above the largest limit."""
 
 _LOCK: Final = 0x6D757A7A6C65
 """The advisory lock under which weights are registered: "muzzle"."""
 
 _STORED: Final = np.dtype("<f4")
-"""What codes are kept as."""
+"""The format of stored codes."""
 
 TOKENS: Final = PageTokens("muzzle")
 
@@ -58,36 +58,40 @@ class Animal:
     reference_mutual_similarity: float
     model_versions: dict[int, str]
     number: int
-    """Its place: the oldest has the lowest."""
+    """Orders the animals, the oldest first."""
 
     @classmethod
     def of_row(cls, row: tuple[Any, ...]) -> Animal:
-        """Read the columns of a query."""
+        """Convert a row of a query."""
         animal_id, name, created, similarity, versions, number = row
         by_slot = {int(slot): version for slot, version in versions.items()}
         return cls(animal_id, name, created, similarity, by_slot, number)
 
 
 class Nearest(NamedTuple):
-    """Animals near a code, and the codes (n, 3, dimensions) of their references."""
+    """The animals nearest to a code, and the codes (n, 3, dimensions) of their references."""
 
     animals: list[Animal]
     codes: NDArray[np.float64]
 
 
 NOBODY: Final = Nearest([], np.zeros((0, REFERENCES, 0)))
-"""What is near where nothing was asked."""
+"""The result if there was nothing to search for."""
 
 
 class Catalogue:
-    """The animals in the database; every method raises StoreUnavailable while that is away."""
+    """The animals in the database.
+
+    Raises:
+        StoreUnavailable: from every method, while the database is unavailable.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._weights: dict[str, int] = {}
 
     async def add(self, name: str, enrollment: Enrollment, embedders: MuzzleEmbedders) -> Animal:
-        """Enroll an animal: it is there when this returns, whatever ends after it."""
+        """Add an animal; it is stored when this returns."""
         weights_id = await self._register(embedders)
         values = [name, weights_id, enrollment.reference_mutual_similarity]
         codes = enrollment.codes.astype(_STORED).tobytes()
@@ -99,7 +103,11 @@ class Catalogue:
                 return await self.get(animal_id)
 
     async def get(self, animal_id: str) -> Animal:
-        """Find an animal. Raises AnimalNotFound."""
+        """Return an animal.
+
+        Raises:
+            AnimalNotFound: there is no such animal.
+        """
         if not _is_id(animal_id):
             raise AnimalNotFound
         async with self._database.connection() as connection:
@@ -113,7 +121,7 @@ class Catalogue:
         """Return at most `size` animals, the oldest first, and the token of the next page, or "".
 
         Raises:
-            InvalidRequest: no page has named this token.
+            InvalidRequest: the token is not one that a page returned.
         """
         query = _COLUMNS + sql.SQL("WHERE number > %s ORDER BY number LIMIT %s")
         async with self._database.connection() as connection:
@@ -123,7 +131,11 @@ class Catalogue:
         return found[:size], TOKENS.write(found[size - 1].number) if len(found) > size else ""
 
     async def delete(self, animal_id: str) -> None:
-        """Remove an animal and its codes. Raises AnimalNotFound."""
+        """Remove an animal and its codes.
+
+        Raises:
+            AnimalNotFound: there is no such animal.
+        """
         if not _is_id(animal_id):
             raise AnimalNotFound
         async with self._database.connection() as connection:
@@ -132,7 +144,11 @@ class Catalogue:
             raise AnimalNotFound
 
     async def nearest(self, code: NDArray[np.float64], limit: int, embedders: MuzzleEmbedders) -> Nearest:
-        """Return the animals of these weights that are nearest to a code, and some more than asked for."""
+        """Search the index of these weights for the animals nearest to a code.
+
+        Returns:
+            The `limit` nearest and `MORE`, for the caller to compare exactly.
+        """
         weights_id = await self._register(embedders)
         query = _NEAREST.format(
             dimensions=sql.Literal(len(code)),
@@ -147,7 +163,7 @@ class Catalogue:
         return Nearest([Animal.of_row(row[:-1]) for row in rows], codes)
 
     async def _register(self, embedders: MuzzleEmbedders) -> int:
-        """Return the number of the weights at hand; the first time, add them and make their index."""
+        """Return the id of the weights; the first time, register them and create their index."""
         fingerprint = embedders.fingerprint
         if fingerprint not in self._weights:
             async with self._database.transaction() as connection:

@@ -1,4 +1,4 @@
-"""From what the muzzle domain and the catalogue say to the messages of menagerie.muzzle.v1."""
+"""Converts results of the muzzle domain and the catalogue to messages of menagerie.muzzle.v1."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 
 def verification_message(verification: Verification, versions: Mapping[int, str]) -> pb.PredictResponse:
-    """Return the answer to a verification as a message; of the models' versions, those that took part."""
+    """Return a verification as a message.
+
+    Args:
+        versions: of the loaded models; those that took part are named.
+    """
     details = pb.PredictDetails(
         models=[_model(slot, comparison) for slot, comparison in verification.models.items()],
         ensemble=_ensemble(verification.ensemble),
@@ -43,7 +47,7 @@ def encoded_message(images: Iterable[EncodedImage]) -> pb.EncodeResponse:
 
 
 def domain_check_message(check: DomainCheck) -> pb.DomainCheckResponse:
-    """Return the verdict on a photo as a message."""
+    """Return the domain check of a photo as a message."""
     return pb.DomainCheckResponse(
         decision=_domain_decision(check),
         embedding_variance=check.embedding_variance,
@@ -55,7 +59,12 @@ def domain_check_message(check: DomainCheck) -> pb.DomainCheckResponse:
 def identification_message(
     identification: Identification, animals: Sequence[Animal], most: int
 ) -> pb.IdentifyAnimalResponse:
-    """Return the `most` animals that a photo may show as a message; candidates are places in `animals`."""
+    """Return the animals that a photo may show as a message.
+
+    Args:
+        animals: those that the candidates refer to by index.
+        most: the most candidates to return.
+    """
     return pb.IdentifyAnimalResponse(
         decision=_decision(identification.decision),
         criteria=_criteria(identification.criteria),

@@ -1,4 +1,4 @@
-"""The errors of the muzzle API: a payload that is not as documented is 422, whatever is wrong with it."""
+"""The errors of the muzzle API: an invalid payload is 422, whatever is wrong with it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ FAILED: Final = "Internal processing error"
 
 
 class InvalidPhoto(ApiError):
-    """Raised when a photo cannot be used; its text begins with the photo's field."""
+    """Raised when a photo cannot be used; the text begins with its field."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
 
 
 class AnimalNotFound(ApiError):
-    """Raised when no animal of an ID is enrolled."""
+    """Raised when no animal of this id is enrolled."""
 
     def __init__(self) -> None:
         super().__init__("Animal not found")
@@ -39,7 +39,7 @@ ERRORS: Final = api_errors(
         ReferencesRefused: WireError(_Code.INVALID_ARGUMENT, "REFERENCES_REFUSED", 422),
         AnimalNotFound: WireError(_Code.NOT_FOUND, "ANIMAL_NOT_FOUND", 404),
         ModelUnavailable: WireError(_Code.UNAVAILABLE, "MODEL_UNAVAILABLE", 503, NOT_LOADED, retry_seconds=5),
-        # Whatever nothing else in the table is.
+        # The text of every error that has no other entry.
         Exception: WireError(_Code.INTERNAL, "INTERNAL", 500, FAILED),
     },
 )

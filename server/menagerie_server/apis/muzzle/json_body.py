@@ -1,8 +1,8 @@
-"""JSON bodies with large base64 in them, read without a copy of it.
+"""Parses JSON bodies with large base64 strings, without copying these.
 
-Envoy could decode base64 on the way into a message, but its errors say neither which photo is wrong nor why.
-The json module holds the interpreter for as long as it reads a string, which is 10 ms for a photo of some
-megabytes: the long strings are cut out before it reads the rest.
+Envoy could decode base64 into a message, but its errors say neither which photo is wrong nor why. The json
+module holds the GIL while it parses a string, 10 ms for a photo of some megabytes, so the long strings are
+cut out first.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ NO_TEXT: Final = "not a text of base64."
 
 MOST_TEXTS: Final = 1000
 MOST_BYTES: Final = 256 * 1024
-"""Of a body without its long strings."""
+"""The largest body without its long strings."""
 LONG: Final = 4096
-"""A string of more bytes is cut out."""
+"""The longest string that is not cut out."""
 
 _MARK: Final = f"\0{secrets.token_hex(16)}:"
-"""What stands in place of a string that was cut out: nobody can guess it."""
+"""Replaces a string that was cut out; random, so that no body contains it."""
 _MARK_AS_JSON: Final = json.dumps(_MARK)[:-1].encode()
 
 
 class Place(NamedTuple):
-    """Where the inside of a string lies in the body."""
+    """The range of the inside of a string in the body."""
 
     start: int
     end: int
 
 
 class JsonFields:
-    """The fields of a body; those that are not documented are ignored, as the documented service did.
+    """The fields of a body; undocumented ones are ignored, as by the documented service.
 
     Raises:
-        InvalidRequest: it is no JSON object, or has much that is no photo.
+        InvalidRequest: it is not a JSON object, or too large without its photos.
     """
 
     def __init__(self, body: bytes) -> None:
@@ -71,7 +71,7 @@ class JsonFields:
         """Decode the photo of a field.
 
         Raises:
-            MissingField: there is none, or null.
+            MissingField: the field is absent or null.
             InvalidPhoto: it is not base64.
         """
         if self._fields.get(name) is None:
@@ -82,8 +82,8 @@ class JsonFields:
         """Decode the photos of a field.
 
         Raises:
-            MissingField: there is no such field, or it is null.
-            InvalidRequest: it is no list, or one of another length.
+            MissingField: the field is absent or null.
+            InvalidRequest: it is not a list of `least` to `most` photos.
             InvalidPhoto: one is not base64.
         """
         values = self._fields.get(name)
@@ -95,7 +95,11 @@ class JsonFields:
         return [self._photograph(f"{name}[{place}]", value) for place, value in enumerate(values)]
 
     def text(self, name: str) -> str:
-        """Return a short text; an empty one where there is none. Raises InvalidRequest."""
+        """Return a short text; "" if it is absent.
+
+        Raises:
+            InvalidRequest: it is not a text.
+        """
         value = self._fields.get(name)
         if value is None:
             return ""
@@ -106,7 +110,11 @@ class JsonFields:
         return value
 
     def number(self, name: str) -> int:
-        """Return a whole number; 0 where there is none. Raises InvalidRequest."""
+        """Return an integer; 0 if it is absent.
+
+        Raises:
+            InvalidRequest: it is not an integer.
+        """
         value = self._fields.get(name)
         if value is None:
             return 0
@@ -132,7 +140,7 @@ class JsonFields:
         return self._cut_out[int(value.removeprefix(_MARK))] if value.startswith(_MARK) else None
 
     def _without_long_strings(self) -> Iterator[bytes]:
-        """Yield the body with a mark for each long string."""
+        """Yield the body with a mark in place of each long string."""
         position = 0
         for start, end in self._strings():
             if end - start > LONG:
@@ -142,7 +150,7 @@ class JsonFields:
         yield self._body[position : position + MOST_BYTES + 1]
 
     def _strings(self) -> Iterator[Place]:
-        """Find the strings; one that does not end is the reader's to refuse."""
+        """Find the strings; the JSON parser will refuse one that does not end."""
         end = -1
         for _ in range(MOST_TEXTS):
             start = self._body.find(b'"', end + 1) + 1

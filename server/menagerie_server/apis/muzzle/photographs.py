@@ -1,4 +1,4 @@
-"""The photos of a request, each with the name of its field, and checked before any of it is decoded."""
+"""The photos of a request, with the names of their fields; all are checked before any is decoded."""
 
 from __future__ import annotations
 
@@ -36,14 +36,18 @@ _HEIF_BRANDS: Final = frozenset(
 
 @dataclass(frozen=True)
 class Photograph:
-    """A photo, and where in the request it was."""
+    """A photo, and its field in the request."""
 
     field: str
     content: bytes
     filename: str = ""
 
     def check(self) -> None:
-        """Raise InvalidPhoto unless it starts as a JPEG or a PNG."""
+        """Check that it starts like a JPEG or a PNG.
+
+        Raises:
+            InvalidPhoto: it does not.
+        """
         if not self.content:
             raise InvalidPhoto(self.field, EMPTY)
         found = sniff(self.content)
@@ -51,33 +55,46 @@ class Photograph:
             raise InvalidPhoto(self.field, _describe(found, self.content))
 
     def refused(self, error: ImageError) -> InvalidPhoto:
-        """Return what the caller is told of a photo that does not decode."""
+        """Return the error for the caller if it cannot be decoded."""
         reason = f"{error}." if isinstance(error, ImageTooLarge) else DAMAGED
         return InvalidPhoto(self.field, reason)
 
 
 def check_count(field: str, count: int, least: int, most: int) -> None:
-    """Raise InvalidRequest unless a list of photos is as long as it may be."""
+    """Check the number of photos in a list.
+
+    Raises:
+        InvalidRequest: there are too few or too many.
+    """
     if not least <= count <= most:
         bounds = f"exactly {least}" if least == most else f"{least} to {most}"
         raise InvalidRequest(TOO_FEW_OR_MANY.format(field, count, bounds))
 
 
 class MessageFields:
-    """The photos of a typed message, which are bytes or files."""
+    """The photos of a typed message, as bytes or files."""
 
     def __init__(self, message: Message) -> None:
         self._message = message
 
     def one(self, name: str) -> Photograph:
-        """Return the photo of a field. Raises MissingField."""
+        """Return the photo of a field.
+
+        Raises:
+            MissingField: there is none.
+        """
         value = getattr(self._message, name)
         if not (value if isinstance(value, bytes) else self._message.HasField(name)):
             raise MissingField(name)
         return _typed(name, value)
 
     def several(self, name: str, least: int, most: int) -> list[Photograph]:
-        """Return the photos of a field. Raises MissingField; InvalidRequest for a wrong number."""
+        """Return the photos of a field.
+
+        Raises:
+            MissingField: there is none.
+            InvalidRequest: there are too few or too many.
+        """
         values: Sequence[bytes | Image] = getattr(self._message, name)
         if not values:
             raise MissingField(name)
@@ -92,11 +109,20 @@ class FormFields:
         self._form = form
 
     def one(self, name: str) -> Photograph:
-        """Return the photo of a field. Raises MissingField."""
+        """Return the photo of a field.
+
+        Raises:
+            MissingField: there is none.
+        """
         return _part(name, self._form.file(name))
 
     def several(self, name: str, least: int, most: int) -> list[Photograph]:
-        """Return the photos of a field. Raises MissingField; InvalidRequest for a wrong number."""
+        """Return the photos of a field.
+
+        Raises:
+            MissingField: there is none.
+            InvalidRequest: there are too few or too many.
+        """
         parts = self._form.files(name)
         if not parts:
             raise MissingField(name)

@@ -1,4 +1,4 @@
-"""What the requests hold, however they came: as JSON, as a form, or as a typed message. All of it blocks."""
+"""Parses requests of every form: JSON, multipart and typed messages. Every function blocks."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Search(NamedTuple):
 
 
 def photos_to_verify(request: pb.PredictRequest | pb.PredictFileRequest) -> list[Photograph]:
-    """Return three references, then the probe."""
+    """Return the three references and then the probe."""
     fields = _fields(request)
     if isinstance(fields, FormFields):
         references = [fields.one(f"reference_photo_{number + 1}") for number in range(REFERENCES)]
@@ -62,12 +62,12 @@ def photos_to_encode(request: pb.EncodeRequest | pb.EncodeFileRequest) -> list[P
 
 
 def photo_to_check(request: pb.DomainCheckRequest | pb.DomainCheckFileRequest) -> list[Photograph]:
-    """Return the one photo."""
+    """Return the photo."""
     return _checked(_fields(request).one("photo"))
 
 
 def enrolment(request: pb.EnrollAnimalRequest) -> Enrolment:
-    """Return what an animal is called, and three photos of it."""
+    """Return the name of an animal and three photos of it."""
     fields = _fields(request)
     name = fields.text("name") if isinstance(fields, JsonFields) else request.name
     _check_name(name)
@@ -75,7 +75,7 @@ def enrolment(request: pb.EnrollAnimalRequest) -> Enrolment:
 
 
 def search(request: pb.IdentifyAnimalRequest) -> Search:
-    """Return the photo of an animal, and how many candidates may be named."""
+    """Return the photo of an animal, and the most candidates to return."""
     fields = _fields(request)
     number = fields.number("max_candidates") if isinstance(fields, JsonFields) else request.max_candidates
     if number < 0:
@@ -101,6 +101,6 @@ def _checked(*photographs: Photograph) -> list[Photograph]:
 def _check_name(name: str) -> None:
     if len(name) > NAME_CHARACTERS:
         raise InvalidRequest(f"name has over {NAME_CHARACTERS} characters.")
-    # PostgreSQL's texts have no NUL, and UTF-8 no half of a surrogate pair.
+    # PostgreSQL stores neither NUL nor half of a surrogate pair.
     if any(one == "\0" or "\ud800" <= one <= "\udfff" for one in name):
         raise InvalidRequest("name has a character that no text has.")

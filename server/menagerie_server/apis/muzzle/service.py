@@ -1,4 +1,4 @@
-"""menagerie.muzzle.v1: whether a photo shows the animal that it should, and which animal it shows."""
+"""menagerie.muzzle.v1: verification, identification and codes of cattle muzzles."""
 
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ MAX_PAGE_SIZE: Final = 1000
 class MuzzleService(muzzle_pb2_grpc.MuzzleServiceServicer):
     """The muzzle API: its documented operations, and those on enrolled animals.
 
-    Answers are computed and serialised in the models' threads: the codes of twelve photos are 9,216 numbers.
+    Answers are computed and serialised in threads of the models, as the codes of twelve photos are 9,216
+    numbers.
     """
 
     def __init__(
@@ -72,10 +73,10 @@ class MuzzleService(muzzle_pb2_grpc.MuzzleServiceServicer):
         self._catalogue = catalogue
         self._thresholds = thresholds
         self.models_loaded: Sequence[int] = ()
-        """The slots whose models are there; they may be too few to answer anything."""
+        """The slots that have loaded, even if they are too few to answer."""
 
     async def GetHealth(self, request: pb.GetHealthRequest, context: Context) -> pb.GetHealthResponse:
-        """Say which models are loaded."""
+        """Return which models are loaded."""
         status = "ok" if tuple(self.models_loaded) == SLOTS else "degraded"
         return pb.GetHealthResponse(status=status, models_loaded=self.models_loaded)
 
@@ -88,7 +89,7 @@ class MuzzleService(muzzle_pb2_grpc.MuzzleServiceServicer):
     async def PredictFile(  # type: ignore[override]
         self, request: pb.PredictFileRequest, context: Context
     ) -> bytes:
-        """Do the same for files."""
+        """Verify files."""
         return await self._verify(request, context)
 
     async def Encode(  # type: ignore[override]
@@ -106,17 +107,17 @@ class MuzzleService(muzzle_pb2_grpc.MuzzleServiceServicer):
     async def DomainCheck(  # type: ignore[override]
         self, request: pb.DomainCheckRequest, context: Context
     ) -> bytes:
-        """Tell whether a photo shows a muzzle."""
+        """Check whether a photo shows a muzzle."""
         return await self._check_domain(request, context)
 
     async def DomainCheckFile(  # type: ignore[override]
         self, request: pb.DomainCheckFileRequest, context: Context
     ) -> bytes:
-        """Tell whether a file shows a muzzle."""
+        """Check whether a file shows a muzzle."""
         return await self._check_domain(request, context)
 
     async def EnrollAnimal(self, request: pb.EnrollAnimalRequest, context: Context) -> pb.Animal:
-        """Keep the codes of three photos of an animal."""
+        """Store the codes of three photos of an animal."""
         embedders = self._embedders.get().require(len(SLOTS))
         name, photographs = await asyncio.to_thread(requests.enrolment, request)
         enrollment = await self._ask(
@@ -134,11 +135,11 @@ class MuzzleService(muzzle_pb2_grpc.MuzzleServiceServicer):
             raise InvalidRequest("page_size is below 0.")
         size = min(request.page_size or PAGE_SIZE, MAX_PAGE_SIZE)
         animals, token = await self._catalogue.page(request.page_token, size)
-        # A thousand animals take longer than the event loop may be held.
+        # A thousand animals would block the event loop.
         return await asyncio.to_thread(lambda: animals_message(animals, token).SerializeToString())
 
     async def GetAnimal(self, request: pb.GetAnimalRequest, context: Context) -> pb.Animal:
-        """Find an enrolled animal."""
+        """Return an enrolled animal."""
         return animal_message(await self._catalogue.get(request.animal_id))
 
     async def DeleteAnimal(
@@ -151,7 +152,7 @@ class MuzzleService(muzzle_pb2_grpc.MuzzleServiceServicer):
     async def IdentifyAnimal(
         self, request: pb.IdentifyAnimalRequest, context: Context
     ) -> pb.IdentifyAnimalResponse:
-        """Find the enrolled animal that a photo shows."""
+        """Find the enrolled animals that a photo may show."""
         embedders = self._embedders.get().require(len(SLOTS))
         probe, most = await asyncio.to_thread(requests.search, request)
         outputs, code = await self._ask([probe], self._code_to_find, least=len(SLOTS))
@@ -160,7 +161,7 @@ class MuzzleService(muzzle_pb2_grpc.MuzzleServiceServicer):
         return await asyncio.to_thread(self._identification, outputs, found, most)
 
     def _code_to_find(self, outputs: Outputs) -> tuple[Outputs, NDArray[np.float64] | None]:
-        """Return the outputs, and the code to look for; none where the photo shows no muzzle."""
+        """Return the outputs and the ensemble code to search for, or None if the photo shows no muzzle."""
         [check] = check_domain(outputs, self._thresholds)
         return outputs, Codes.of(outputs).ensemble[0] if check.passed else None
 
@@ -214,7 +215,12 @@ class MuzzleService(muzzle_pb2_grpc.MuzzleServiceServicer):
     async def _ask(
         self, photographs: Sequence[Photograph], answer: Callable[[Outputs], T], *, least: int
     ) -> T:
-        """Answer from the codes of photos. Raises InvalidPhoto, and what `Pipeline.run()` does."""
+        """Answer from the codes of photos.
+
+        Raises:
+            InvalidPhoto: one cannot be decoded.
+            Overloaded, DeadlineExceeded: as `Pipeline.run()`.
+        """
         question = self._embedders.get().question(answer, least=least)
         contents = [photograph.content for photograph in photographs]
         try:

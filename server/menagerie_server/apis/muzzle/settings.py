@@ -1,4 +1,4 @@
-"""What can be set of the muzzle API."""
+"""The settings of the muzzle API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Score = Annotated[float, Field(ge=0, le=1)]
 
 
 class MuzzleSettings(ApiSettings):
-    """What can be set of the muzzle verification API."""
+    """The settings of the muzzle API."""
 
     documented: ClassVar[dict[str, str]] = {
         "API_KEY": "api_keys",
@@ -25,19 +25,19 @@ class MuzzleSettings(ApiSettings):
     port: Port = 8004
     rate_limit_requests: int = 30
     predict_cosine_threshold: Cosine = 0.62
-    """The least cosine similarity of the probe and the references' template."""
+    """The lowest cosine similarity of the probe and the template."""
     predict_euclidean_max: PositiveFloat = 0.85
-    """The largest Euclidean distance between them."""
+    """Their largest Euclidean distance."""
     predict_mutual_min: Cosine = 0.40
-    """The least mean cosine similarity of the references among each other."""
+    """The lowest mean cosine similarity of the references."""
     embedding_variance_min: PositiveFloat = 0.005
-    """The least variance of a photo's codes; the document has the number, and no name for it."""
+    """The lowest variance of a photo's codes; the document has the value, but no name."""
     cross_model_max: Cosine = 0.20
-    """The largest mean cosine similarity of a photo's codes among the models; as above."""
+    """The highest mean cosine similarity of the models' codes of a photo; as above."""
     review_from: Score | None = None
-    """With `review_below`: the scores from one up to the other for which the answer recommends a review."""
+    """The lowest score for which a manual review is recommended."""
     review_below: Score | None = None
-    """See `review_from`; none: no answer recommends one."""
+    """The score from which on it no longer is; set together with `review_from`."""
 
     @model_validator(mode="after")
     def _check_review(self) -> Self:

@@ -1,4 +1,4 @@
-"""The nsfw API, put together."""
+"""The nsfw API as a served API."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from menagerie_server.readiness import Models
 
 BEYOND_CORES: Final = 2
-"""So many images are read, or kept, while the cores work on others."""
+"""How many more images than cores are in memory: they are read or stored while others are classified."""
 
 
 class NsfwApi(ServedApi):
-    """Judges images with an ensemble of any number of models, some of which may not have loaded."""
+    """Classifies images with an ensemble of any number of models, some of which may have failed to load."""
 
     api = NSFW
     roles = (ROLES,)
@@ -89,7 +89,7 @@ class NsfwApi(ServedApi):
 
     @property
     def state(self) -> State:
-        """Ready as soon as any slot can answer."""
+        """Ready as soon as one slot can answer."""
         return self._loading.state
 
     def add_to(self, server: grpc.aio.Server) -> None:
@@ -97,7 +97,7 @@ class NsfwApi(ServedApi):
         nsfw_pb2_grpc.add_NsfwServiceServicer_to_server(self._service, server)
 
     async def load(self, models: Models) -> None:
-        """Load the models of the ensemble, and the detector of faces."""
+        """Load the models of the ensemble and the face detector."""
         await self._loading.load(self._load(models))
 
     async def _load(self, models: Models) -> Moderator:

@@ -1,4 +1,4 @@
-"""Several images of one request, from files or from URLs, judged side by side."""
+"""Several images of one request, from files or URLs, classified concurrently."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MAX_URLS: Final = 10
 
 
 class _Outcome(NamedTuple):
-    """What came of one image: an answer, or why there is none."""
+    """The outcome for one image: a result, or an error text."""
 
     judged: JudgedImage | None
     error: str = ""
@@ -43,7 +43,7 @@ class _Outcome(NamedTuple):
 
 
 class Batches:
-    """Judges several images of one request at the same time."""
+    """Classifies the images of one request concurrently."""
 
     def __init__(self, moderator: ImageModerator, fetcher: UrlFetcher) -> None:
         self._moderator = moderator
@@ -52,10 +52,10 @@ class Batches:
     async def of_files(
         self, images: Sequence[ReceivedImage], request: Request, url: ImageUrl
     ) -> pb.PredictMultiResponse:
-        """Answer about files, none of which was judged before all were found good.
+        """Classify files, after all of them have been validated.
 
         Raises:
-            InvalidFiles: some are no images, or too large.
+            InvalidFiles: some are not images, or too large.
             ModerationFailed: the models failed.
         """
         if refused := [why for image in images if (why := _refusal(image))]:
@@ -65,10 +65,12 @@ class Batches:
         return pb.PredictMultiResponse(predictions=predictions, summary=summary)
 
     async def of_urls(self, urls: Sequence[str], request: Request, url: ImageUrl) -> pb.PredictUrlsResponse:
-        """Answer about what is at URLs, none of which was asked for before all were found good.
+        """Download images and classify them, after all URLs have been validated.
 
         Raises:
-            InvalidUrls, MissingField, InvalidRequest: some are no URLs, there is none, or too many.
+            InvalidUrls: some are not valid URLs.
+            MissingField: there is none.
+            InvalidRequest: there are too many.
             ModerationFailed: the models failed.
         """
         _check_urls(urls)
@@ -101,7 +103,7 @@ class Batches:
 
 
 async def _all(works: Sequence[Coroutine[None, None, _Outcome]]) -> list[_Outcome]:
-    """Wait for all; the first error ends the others."""
+    """Wait for all; the first error cancels the others."""
     tasks = [asyncio.create_task(work) for work in works]
     try:
         return await asyncio.gather(*tasks)

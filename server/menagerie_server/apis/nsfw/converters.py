@@ -1,4 +1,4 @@
-"""From what was judged to the messages of menagerie.nsfw.v1."""
+"""Converts results of the moderation to messages of menagerie.nsfw.v1."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MEGABYTE: Final = 1024 * 1024
 
 @dataclass
 class Summary:
-    """What several images come to."""
+    """The summary of several images."""
 
     judged: int = 0
     nsfw: int = 0
@@ -42,11 +42,11 @@ class Summary:
 
     @property
     def average(self) -> float:
-        """The mean time of an image, in milliseconds; 0 where there is none."""
+        """The mean processing time of an image in milliseconds; 0 without images."""
         return self.milliseconds / self.judged if self.judged else 0.0
 
     def batch(self) -> pb.BatchSummary:
-        """Return it as the last part of a batch's answer."""
+        """Return the summary as the last part of a batch."""
         return pb.BatchSummary(
             total_images=self.judged,
             nsfw_images=self.nsfw,
@@ -57,7 +57,7 @@ class Summary:
         )
 
     def row(self) -> pb.PredictStreamingResponse:
-        """Return it as the last row of a stream."""
+        """Return the summary as the last row of a stream."""
         return pb.PredictStreamingResponse(
             type="summary",
             total_processed=self.judged,
@@ -70,7 +70,7 @@ class Summary:
 
 
 def single_response(judged: JudgedImage, url: str | None) -> pb.PredictSingleResponse:
-    """Return the answer about one image, without where it was stored."""
+    """Return the result for one image; the caller fills in `prediction_file`."""
     moderation = judged.moderation
     response = pb.PredictSingleResponse(
         image=judged.name,
@@ -91,7 +91,12 @@ def single_response(judged: JudgedImage, url: str | None) -> pb.PredictSingleRes
 
 
 def prediction(judged: JudgedImage, url: str | None, *, source: str | None = None) -> pb.Prediction:
-    """Return the answer about one of several images; `source` is the URL that it came from."""
+    """Return the result for one of several images.
+
+    Args:
+        url: of the stored image, or None.
+        source: the URL from which the image was downloaded, if it was.
+    """
     moderation = judged.moderation
     message = pb.Prediction(
         url=source,
@@ -110,7 +115,7 @@ def prediction(judged: JudgedImage, url: str | None, *, source: str | None = Non
 
 
 def judged_row(judged: JudgedImage, url: str | None, progress: pb.Progress) -> pb.PredictStreamingResponse:
-    """Return the answer about one image of a stream."""
+    """Return the row of a classified image in a stream."""
     moderation = judged.moderation
     names = ListValue(values=[Value(string_value=name) for name in moderation.models_used])
     row = pb.PredictStreamingResponse(
@@ -130,12 +135,12 @@ def judged_row(judged: JudgedImage, url: str | None, progress: pb.Progress) -> p
 
 
 def error_row(image: str, why: str, progress: pb.Progress) -> pb.PredictStreamingResponse:
-    """Say why an image of a stream has no answer."""
+    """Return the row of an image in a stream that could not be classified."""
     return pb.PredictStreamingResponse(type="error", image=image, error=why, progress=progress)
 
 
 def as_json(message: Message) -> dict[str, object]:
-    """Return a message as Envoy would print it: the names as in the proto, and no field left out."""
+    """Return a message as JSON in the format of Envoy: the field names of the proto, and every field."""
     written: dict[str, object] = MessageToDict(
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
@@ -143,7 +148,7 @@ def as_json(message: Message) -> dict[str, object]:
 
 
 def stats_response(totals: Totals, p95: float, p99: float) -> pb.GetStatsResponse:
-    """Return what all workers have counted."""
+    """Return the statistics of all workers."""
     counts = totals.counts
     images = max(counts.images, 1)
     return pb.GetStatsResponse(

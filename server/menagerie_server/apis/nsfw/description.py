@@ -1,4 +1,4 @@
-"""What the service is and how it judges: its name, health and configuration."""
+"""The service's description of itself: name, health and configuration."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ REST_TYPE: Final = "The models of the ensemble that are left"
 CATEGORIES: Final = ("male_only", "female_present", "adult_object")
 ENSEMBLE_METHOD: Final = "weighted_average"
 CONFIDENCE_THRESHOLD: Final = 0.5
-"""Above a half, one of two answers is the likelier one."""
+"""Of two answers, the one above a half is the more probable."""
 PING_SECONDS: Final = 1.0
 
 ENDPOINTS: Final = pb.Endpoints(
@@ -45,21 +45,25 @@ ENDPOINTS: Final = pb.Endpoints(
 
 @dataclass(frozen=True)
 class Description:
-    """Describes the service with what is loaded of the ensemble; nothing of it, where that is None."""
+    """Describes the service.
+
+    Args:
+        moderator: None until the models have loaded.
+    """
 
     settings: NsfwSettings
     policy: Policy
     moderator: Moderator | None
     falls_back: bool = False
-    """Whether the fallback judges, though the ensemble is loaded."""
+    """Whether the fallback answers although the ensemble has loaded."""
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """The slots that could answer now."""
+        """The slots that can answer now."""
         return self.moderator.slots if self.moderator else ()
 
     def info(self) -> pb.GetInfoResponse:
-        """Name the service and its paths."""
+        """Return the name of the service and its paths."""
         return pb.GetInfoResponse(
             message=MESSAGE,
             version=API_VERSION,
@@ -69,7 +73,7 @@ class Description:
         )
 
     def health(self, database: pb.DatabaseHealth) -> pb.GetHealthResponse:
-        """Say which models are loaded, and how the database is."""
+        """Return which models are loaded, and the health of the database."""
         loaded = pb.SlotsLoaded(
             triple_ensemble=TRIPLE_ENSEMBLE in self.slots, openclip_fallback=OPENCLIP_FALLBACK in self.slots
         )
@@ -91,7 +95,7 @@ class Description:
         )
 
     def config(self, *, database_connected: bool) -> pb.GetConfigResponse:
-        """Say how images are judged."""
+        """Return the configuration of the moderation."""
         fallback = self.moderator.fallback if self.moderator else None
         limits = self._health_configuration()
         return pb.GetConfigResponse(
@@ -113,7 +117,7 @@ class Description:
         )
 
     def model_version(self) -> str:
-        """Name the models and their versions in one line."""
+        """Return the names and versions of the models in one line."""
         return ", ".join(member.model.manifest.identity for member in self._members)
 
     @property
@@ -181,7 +185,7 @@ class Description:
 
 
 async def database_health(database: Database) -> pb.DatabaseHealth:
-    """Ask the database, and measure how long it takes."""
+    """Ping the database and measure the round trip."""
     try:
         async with asyncio.timeout(PING_SECONDS), database.connection() as connection:
             connected = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The errors of the nsfw API, in the words of its document."""
+"""The errors of the nsfw API, with the texts of its document."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FORMATS: Final = ("jpg", "jpeg", "png", "bmp", "gif", "webp", "avif", "tiff")
 INVALID_IMAGE: Final = f"Invalid image file. Supported formats: {', '.join(FORMATS)}"
 NOT_DECODED: Final = "Could not decode image file"
-"""What is said of one image among several."""
+"""The error text of one image among several."""
 ONE_IMAGE: Final = "Only one image can be sent."
 TOO_MANY_FILES: Final = "Too many files. Maximum: {}"
 TOO_MANY_URLS: Final = "Too many URLs. Maximum: {}"
@@ -25,42 +25,42 @@ MODELS_FAILED: Final = "The models failed"
 
 
 class InvalidImage(ApiError):
-    """Raised when a file is no image of a supported format."""
+    """Raised when a file is not an image of a supported format."""
 
     def __init__(self) -> None:
         super().__init__(INVALID_IMAGE)
 
 
 class InvalidFiles(ApiError):
-    """Raised when files of one request are refused before any of them is judged."""
+    """Raised when files of one request are invalid, before any is classified."""
 
     def __init__(self, why: Sequence[str]) -> None:
         super().__init__(f"File validation errors: {', '.join(why)}")
 
 
 class InvalidUrls(ApiError):
-    """Raised when URLs of one request are none, before any of them is downloaded."""
+    """Raised when URLs of one request are invalid, before any is downloaded."""
 
     def __init__(self, why: Sequence[str]) -> None:
         super().__init__(f"URL validation errors: {', '.join(why)}")
 
 
 class TotalTooLarge(ApiError):
-    """Raised when the images of one request have too many bytes together."""
+    """Raised when the images of one request are too large together."""
 
     def __init__(self, largest: str) -> None:
         super().__init__(f"Request too large. Maximum total size: {largest}")
 
 
 class HostedImageNotFound(ApiError):
-    """Raised when no image of an id is kept, or not any more."""
+    """Raised when no image of this id is stored, or it has expired."""
 
     def __init__(self) -> None:
         super().__init__("Image not found")
 
 
 class ModerationFailed(ApiError):
-    """Raised when an image could not be judged, and it was not for the image."""
+    """Raised when an image could not be classified, for a reason that is not the image."""
 
     def __init__(self, why: str) -> None:
         super().__init__(f"Error processing image: {why}")

@@ -1,4 +1,4 @@
-"""The images that were judged, and answers about them: kept for some hours, under ids that nobody guesses."""
+"""Stores classified images and their results for some hours, under unguessable ids."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ FOLDER: Final = "nsfw"
 PREDICTIONS: Final = "predictions"
 ID_BYTES: Final = 16
 SECONDS: Final = 5.0
-"""How long an answer waits for its image to be kept."""
+"""How long an answer waits for its image to be stored."""
 AWAY_SECONDS: Final = 5.0
-"""For how long nothing is kept after the store did not answer: each image would wait for it again."""
+"""How long nothing is stored after the store did not respond, so that images do not wait for it in vain."""
 SIZE_SECONDS: Final = 5.0
-"""How old the size of all that is kept may be."""
+"""How old the measured size of all stored images may be."""
 REMOVED_TOGETHER: Final = 200
 STEM_CHARACTERS: Final = 80
 GIBIBYTE: Final = 1024**3
 
 HOST_HEADER: Final = "x-menagerie-host"
-"""Where the edge says by which host and port a caller came."""
+"""The edge sets it to the host and port of the request."""
 
 ANY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - nothing is bound to it here
 _PREFIX: Final = re.compile(r"(?:/[0-9A-Za-z._~-]+)*")
@@ -48,16 +48,16 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class HostedImage:
-    """An image that is kept."""
+    """A stored image."""
 
     image_id: str
     hours: int
 
 
 class Hosting:
-    """Keeps images and answers in the object store, and in the database until when.
+    """Stores images and results in the object store, and their expiry in the database.
 
-    The row comes before the object: what a crash leaves is removed when its time is over.
+    The row is added before the object, so that what a crash leaves behind is removed when it expires.
     """
 
     def __init__(self, database: Database, objects: Objects, settings: NsfwSettings) -> None:
@@ -71,7 +71,7 @@ class Hosting:
         self._sized = -SIZE_SECONDS
 
     async def keep(self, content: bytes, format_: str) -> HostedImage | None:
-        """Keep an image; None where hosting is off, full or not to be reached."""
+        """Store an image; None if hosting is disabled, full or unavailable."""
         if not self._enabled or time.monotonic() < self._away_until:
             return None
         image_id = secrets.token_hex(ID_BYTES)
@@ -87,7 +87,14 @@ class Hosting:
         return HostedImage(image_id, self._hours)
 
     async def keep_prediction(self, hosted: HostedImage, name: str, text: str) -> None:
-        """Keep an answer under a name that `prediction_file()` gave. Raises StoreUnavailable."""
+        """Store a result.
+
+        Args:
+            name: from `prediction_file()`.
+
+        Raises:
+            StoreUnavailable: the database or the object store is unavailable.
+        """
         async with self._database.connection() as connection:
             await connection.execute(
                 "UPDATE nsfw_images SET prediction = %s WHERE image_id = %s", [name, hosted.image_id]
@@ -95,11 +102,11 @@ class Hosting:
         await self._objects.put(f"{FOLDER}/{name}", text.encode())
 
     async def content_type(self, image_id: str) -> str:
-        """Return the content type of an image that is kept.
+        """Return the content type of a stored image.
 
         Raises:
-            HostedImageNotFound: there is none of this id, or its time is over.
-            StoreUnavailable: the database cannot tell.
+            HostedImageNotFound: there is no image of this id, or it has expired.
+            StoreUnavailable: the database is unavailable.
         """
         if not _ID.fullmatch(image_id):
             raise HostedImageNotFound
@@ -111,7 +118,11 @@ class Hosting:
         return str(row[0])
 
     async def stream(self, image_id: str) -> AsyncIterator[bytes]:
-        """Yield the bytes of an image that `content_type()` knows. Raises HostedImageNotFound."""
+        """Yield the bytes of a stored image.
+
+        Raises:
+            HostedImageNotFound: there is no such object.
+        """
         try:
             async for piece in self._objects.stream(_image_name(image_id)):
                 yield piece
@@ -119,7 +130,11 @@ class Hosting:
             raise HostedImageNotFound from error
 
     async def remove_expired(self) -> None:
-        """Remove what has been kept for its time. Raises StoreUnavailable."""
+        """Remove expired images and results.
+
+        Raises:
+            StoreUnavailable: the database or the object store is unavailable.
+        """
         while rows := await self._expired():
             for image_id, prediction in rows:
                 await self._objects.delete(_image_name(image_id))
@@ -162,7 +177,7 @@ class Hosting:
 
 
 def prediction_file(hosted: HostedImage, image: str) -> str:
-    """Name the file of an answer by its image: what a path could be made of is left out."""
+    """Return the name of the file of a result, from the image's name without characters of paths."""
     stem = _UNSAFE.sub("_", image.rpartition(".")[0] or image)[:STEM_CHARACTERS]
     return f"{PREDICTIONS}/{stem}_{hosted.image_id}_prediction.json"
 
@@ -172,7 +187,7 @@ def _image_name(image_id: str) -> str:
 
 
 class ImageUrls:
-    """Where callers find the kept images: at the operator's address, or at the one by which each came."""
+    """The URLs of stored images: at `public_base_url`, or at the address of the request."""
 
     def __init__(self, settings: NsfwSettings, host: str) -> None:
         base = settings.public_base_url
@@ -181,13 +196,13 @@ class ImageUrls:
         self._own = f"http://{own}:{settings.port}"
 
     def of(self, context: Context) -> Callable[[str], str]:
-        """Return what makes an image's URL of its id, for one caller."""
+        """Return the function from an image's id to its URL, for one request."""
         base = self._base or _came_by(context) or self._own
         return lambda image_id: f"{base}/image/{image_id}"
 
 
 def _came_by(context: Context) -> str | None:
-    """Return the address by which a caller came, where the edge tells it."""
+    """Return the address of the request, from the edge's headers."""
     told = {key: str(value) for key, value in context.invocation_metadata() or ()}
     host = told.get(HOST_HEADER)
     if not host:

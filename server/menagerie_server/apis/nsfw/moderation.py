@@ -1,4 +1,4 @@
-"""Judges images for the callers of all operations, keeps them where it is asked to, and counts."""
+"""Classifies images for every operation, stores them, and counts them."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from menagerie_server.readiness import Loading
 
 MAX_WAITING: Final = 256
-"""So many images wait for their turn; the caller of one more is refused at once."""
+"""The most images that wait for a turn; one more is refused at once."""
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
 class JudgedImage:
-    """What is said of an image, and where it is kept."""
+    """The result for an image, and where it is stored."""
 
     name: str
     size: int
@@ -45,7 +45,7 @@ class JudgedImage:
 
 
 class Turns:
-    """Lets at most `at_once` images be in memory; the others of all callers wait on the disk."""
+    """Admits at most `at_once` images into memory; others wait on disk."""
 
     def __init__(self, at_once: int) -> None:
         self._semaphore = asyncio.Semaphore(at_once)
@@ -55,8 +55,11 @@ class Turns:
     async def __call__(self, *, patient: bool) -> AsyncIterator[None]:
         """Wait for a turn.
 
+        Args:
+            patient: whether to wait however many others do; such callers bound themselves.
+
         Raises:
-            Overloaded: `MAX_WAITING` images wait already; never for a patient caller, who bounds himself.
+            Overloaded: `MAX_WAITING` images are waiting, and the caller is not patient.
         """
         if self._waiting >= MAX_WAITING and not patient:
             raise Overloaded(f"{self._waiting} images wait already")
@@ -72,7 +75,7 @@ class Turns:
 
 
 class ImageModerator:
-    """Judges uploaded images with one ensemble."""
+    """Classifies uploaded images with one ensemble."""
 
     def __init__(
         self,
@@ -96,8 +99,8 @@ class ImageModerator:
         """Return the ensemble.
 
         Raises:
-            ModelUnavailable: it is still loading.
-            ModerationFailed: it failed to.
+            ModelUnavailable: it is loading.
+            ModerationFailed: it failed to load.
         """
         if self._moderator.state is State.FAILED:
             raise ModerationFailed(INITIALIZATION_FAILED)
@@ -105,23 +108,24 @@ class ImageModerator:
 
     @property
     def falls_back(self) -> bool:
-        """Whether the last image was judged by the fallback, though the ensemble is loaded."""
+        """Whether the fallback answered for the last image, although the ensemble has loaded."""
         return self._slot == OPENCLIP_FALLBACK
 
     async def judge(
         self, image: ReceivedImage, request: Request, *, patient: bool = True, spent: float = 0.0
     ) -> JudgedImage:
-        """Judge an image, and keep it. Its time counts from its turn on; an impatient caller's, from now on.
+        """Classify an image and store it.
 
         Args:
-            request: the one that it belongs to, which is told who judged.
-            patient: whether it waits, however many others do.
-            spent: for how many milliseconds it was worked on before.
+            request: records which slot answered.
+            patient: whether to wait for a turn however many others do; the time of the result then starts
+                with the turn, else with the call.
+            spent: the milliseconds spent on the image before, which are added to that time.
 
         Raises:
             ImageError: it cannot be decoded.
-            ModerationFailed: it is not the image's fault.
-            Overloaded, DeadlineExceeded: as `Pipeline.run()` says.
+            ModerationFailed: the models failed.
+            Overloaded, DeadlineExceeded: as `Pipeline.run()`.
         """
         moderator = self.get()
         asked = time.perf_counter()
@@ -146,7 +150,7 @@ class ImageModerator:
         except (ImageError, Overloaded, DeadlineExceeded):
             raise
         except Exception as error:
-            _log.exception("an image was not judged")
+            _log.exception("an image was not classified")
             raise ModerationFailed(MODELS_FAILED) from error
 
     @retry(retry=retry_if_exception_type(Overloaded), wait=wait_random_exponential(0.05, max=1.0))

@@ -1,4 +1,4 @@
-"""menagerie.nsfw.v1: whether images are safe to show."""
+"""menagerie.nsfw.v1: whether images are safe for work."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Parts:
-    """What the operations are made of."""
+    """What the operations share."""
 
     moderator: ImageModerator
     batches: Batches
@@ -64,28 +64,33 @@ class NsfwService(nsfw_pb2_grpc.NsfwServiceServicer):
     """The nsfw API: its documented operations over one ensemble."""
 
     def __init__(self, parts: Parts, *, page: bytes, under_way: int) -> None:
-        """Work on at most `under_way` images of one stream at a time."""
+        """Take what the operations share.
+
+        Args:
+            page: the HTML of the web interface.
+            under_way: how many images of one stream are in progress at once.
+        """
         self._parts = parts
         self._page = page
         self._under_way = under_way
 
     async def GetInfo(self, request: pb.GetInfoRequest, context: Context) -> pb.GetInfoResponse:
-        """Name the service and its paths."""
+        """Return the name of the service and its paths."""
         return self._parts.describe().info()
 
     async def GetHealth(self, request: pb.GetHealthRequest, context: Context) -> pb.GetHealthResponse:
-        """Say which models are loaded, and how the database is."""
+        """Return which models are loaded, and the health of the database."""
         return self._parts.describe().health(await database_health(self._parts.database))
 
     async def GetConfig(self, request: pb.GetConfigRequest, context: Context) -> pb.GetConfigResponse:
-        """Say how images are judged."""
+        """Return the configuration of the moderation."""
         health = await database_health(self._parts.database)
         return self._parts.describe().config(database_connected=health.connected)
 
     async def PredictSingle(
         self, request: AsyncIterator[pb.PredictSingleRequest], context: Context
     ) -> pb.PredictSingleResponse:
-        """Judge one image, and keep it and the answer."""
+        """Classify one image; store it and the result."""
         with self._parts.statistics.request() as counted, closing(ImageReceiver(SINGLE)) as receiver:
             self._parts.moderator.get()
             images = await _read(request, receiver)
@@ -100,7 +105,7 @@ class NsfwService(nsfw_pb2_grpc.NsfwServiceServicer):
     async def PredictMulti(
         self, request: AsyncIterator[pb.PredictMultiRequest], context: Context
     ) -> pb.PredictMultiResponse:
-        """Judge several images, once all of them are found good."""
+        """Classify several images, after all of them have been validated."""
         with self._parts.statistics.request() as counted, closing(ImageReceiver(MULTI)) as receiver:
             self._parts.moderator.get()
             images = await _read(request, receiver)
@@ -109,7 +114,7 @@ class NsfwService(nsfw_pb2_grpc.NsfwServiceServicer):
             return response
 
     async def PredictUrls(self, request: pb.PredictUrlsRequest, context: Context) -> pb.PredictUrlsResponse:
-        """Download several images, and judge them."""
+        """Download several images and classify them."""
         with self._parts.statistics.request() as counted:
             self._parts.moderator.get()
             response = await self._parts.batches.of_urls(request.urls, counted, self._parts.urls.of(context))
@@ -119,7 +124,7 @@ class NsfwService(nsfw_pb2_grpc.NsfwServiceServicer):
     async def PredictStreaming(  # type: ignore[override]  # the responses are serialised already
         self, request: AsyncIterator[pb.PredictStreamingRequest], context: Context
     ) -> AsyncIterator[bytes]:
-        """Judge a stream of images, with a message about each."""
+        """Classify a stream of images, with a message for each."""
         async with aclosing(self._records(request, context, _serialised)) as records:
             async for record in records:
                 yield record
@@ -127,7 +132,7 @@ class NsfwService(nsfw_pb2_grpc.NsfwServiceServicer):
     async def PredictLines(
         self, request: AsyncIterator[pb.PredictLinesRequest], context: Context
     ) -> AsyncIterator[pb.PredictLinesResponse]:
-        """Judge a stream of images, with a line of text about each."""
+        """Classify a stream of images, with a line of text for each."""
         content_type = PLAIN
         async with aclosing(self._records(request, context, _line)) as records:
             async for record in records:
@@ -135,13 +140,13 @@ class NsfwService(nsfw_pb2_grpc.NsfwServiceServicer):
                 content_type = ""
 
     async def GetStats(self, request: pb.GetStatsRequest, context: Context) -> pb.GetStatsResponse:
-        """Say what all workers together have done."""
+        """Return the statistics of all workers."""
         totals = await self._parts.statistics.totals()
         times = totals.counts.times
         return converters.stats_response(totals, percentile(times, 0.95), percentile(times, 0.99))
 
     async def GetImage(self, request: pb.GetImageRequest, context: Context) -> pb.GetImageResponse:
-        """Return an image that is kept."""
+        """Return a stored image."""
         content_type = await self._parts.hosting.content_type(request.image_id)
         content = b"".join([piece async for piece in self._parts.hosting.stream(request.image_id)])
         return pb.GetImageResponse(image=HttpBody(content_type=content_type, data=content))
@@ -149,7 +154,7 @@ class NsfwService(nsfw_pb2_grpc.NsfwServiceServicer):
     async def DownloadImage(
         self, request: pb.DownloadImageRequest, context: Context
     ) -> AsyncIterator[pb.DownloadImageResponse]:
-        """Return an image that is kept in pieces."""
+        """Return a stored image in pieces."""
         content_type = await self._parts.hosting.content_type(request.image_id)
         await context.send_initial_metadata((("content-security-policy", IMAGE_POLICY),))
         async for piece in self._parts.hosting.stream(request.image_id):
@@ -157,7 +162,7 @@ class NsfwService(nsfw_pb2_grpc.NsfwServiceServicer):
             content_type = ""
 
     async def GetConsole(self, request: pb.GetConsoleRequest, context: Context) -> pb.GetConsoleResponse:
-        """Return the page."""
+        """Return the web interface."""
         await context.send_initial_metadata((("content-security-policy", PAGE_POLICY),))
         return pb.GetConsoleResponse(page=HttpBody(content_type=HTML, data=self._page))
 
@@ -167,7 +172,7 @@ class NsfwService(nsfw_pb2_grpc.NsfwServiceServicer):
         context: Context,
         encode: Callable[[pb.PredictStreamingResponse], bytes],
     ) -> AsyncGenerator[bytes, None]:
-        """Judge while the caller sends, and give the answers as fast as he reads."""
+        """Classify as the images arrive, and yield the results at the pace of the caller."""
         with self._parts.statistics.request() as counted:
             self._parts.moderator.get()
             stream = ImageStream(
@@ -187,7 +192,7 @@ class NsfwService(nsfw_pb2_grpc.NsfwServiceServicer):
         await context.send_initial_metadata(((MODEL_VERSION_HEADER, self._parts.describe().model_version()),))
 
     async def _keep_prediction(self, judged: JudgedImage, response: pb.PredictSingleResponse) -> None:
-        """Keep the answer beside its image, and name where."""
+        """Store the result beside its image, and name its file in it."""
         if judged.hosted is None:
             return
         name = prediction_file(judged.hosted, judged.name)
@@ -202,10 +207,11 @@ class NsfwService(nsfw_pb2_grpc.NsfwServiceServicer):
 
 
 async def _read(requests: AsyncIterator[Any], receiver: ImageReceiver) -> Sequence[ReceivedImage]:
-    """Take the whole upload; the receiver keeps the images.
+    """Receive the whole upload.
 
     Raises:
-        MissingField: there is none. What is wrong with the upload comes as it is.
+        MissingField: there is no image.
+        ApiError: as `UploadStream.read()`.
     """
     limits: Limits = receiver.limits
     await UploadStream[Any](requests, receiver, max_bytes=limits.form_bytes, in_thread=True).read()
@@ -220,7 +226,7 @@ async def _fill(
     try:
         async with aclosing(stream.rows()) as rows:
             async for row in rows:
-                # A summary may tell of thousands of errors.
+                # A summary may contain thousands of errors.
                 summary = row.type == "summary"
                 await spool.put(await asyncio.to_thread(encode, row) if summary else encode(row))
     finally:

@@ -1,4 +1,4 @@
-"""What all workers have judged, and how fast: sums in the database, written off the way of the calls."""
+"""Statistics of all workers: sums in the database, written outside the calls."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
     from menagerie_server.store.pool import Database
 
 SAVE_SECONDS: Final = 1.0
-"""How often what was counted is saved: all that a process which is killed can lose."""
+"""How often counts are saved; a process that is killed loses at most these."""
 SIGN_SECONDS: Final = 5.0
-"""How often an idle worker says that it is there."""
+"""How often an idle worker records that it is alive."""
 STEP: Final = 1.02
-"""Each class of times ends at so many times the end of the one before: percentiles are that exact."""
+"""The ratio of the bounds of a bin of processing times, which is the precision of percentiles."""
 COLUMNS: Final = (
     *("requests", "failed", "images", "nsfw", "confidence", "milliseconds", "ensemble", "fallback"),
 )
-"""What is added up in the database's one row."""
+"""The columns of the one row of totals."""
 
 _log = structlog.get_logger()
 
 
 @dataclass
 class Counts:
-    """What is added up."""
+    """Counters that are summed over the workers."""
 
     requests: int = 0
     failed: int = 0
@@ -54,14 +54,14 @@ class Counts:
     ensemble: int = 0
     fallback: int = 0
     times: Counter[int] = field(default_factory=Counter)
-    """How many images fell into each class of times."""
+    """The number of images in each bin of processing times."""
 
     def sums(self) -> list[float]:
-        """Return all but the times, in the order of `COLUMNS`."""
+        """Return the counters except `times`, in the order of `COLUMNS`."""
         return [getattr(self, column) for column in COLUMNS]
 
     def add(self, other: Counts) -> None:
-        """Add others."""
+        """Add other counts."""
         for column in COLUMNS:
             setattr(self, column, getattr(self, column) + getattr(other, column))
         self.times.update(other.times)
@@ -69,7 +69,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Totals:
-    """What all workers together have counted, and what the database holds."""
+    """The sums over all workers, and statistics of the database."""
 
     counts: Counts
     max_concurrent: int
@@ -80,20 +80,20 @@ class Totals:
 
 
 class Request:
-    """A request that asks to judge images."""
+    """A request to classify images."""
 
     def __init__(self) -> None:
         self.slots: set[str] = set()
 
     def judged_by(self, slot: str) -> None:
-        """Note which slot answered."""
+        """Record which slot answered."""
         self.slots.add(slot)
 
 
 class Statistics:
-    """Counts requests and images, and adds them to everyone's; an async context manager.
+    """Counts requests and images, and adds them to the totals; an async context manager.
 
-    While the database is away, the sums of this process wait in memory.
+    While the database is unavailable, the counts stay in memory.
     """
 
     def __init__(self, database: Database) -> None:
@@ -120,7 +120,7 @@ class Statistics:
 
     @contextmanager
     def request(self) -> Iterator[Request]:
-        """Count a request while the block runs, and how it ends."""
+        """Count a request, and whether the block raises."""
         request = Request()
         self._running += 1
         self._peak = max(self._peak, self._running)
@@ -136,7 +136,7 @@ class Statistics:
             self._unsaved.fallback += OPENCLIP_FALLBACK in request.slots
 
     def add(self, moderation: Moderation, milliseconds: float) -> None:
-        """Count an image that was judged, and how long it took."""
+        """Count a classified image and its processing time."""
         counts = self._unsaved
         counts.images += 1
         counts.nsfw += moderation.final_decision == NSFW
@@ -145,18 +145,30 @@ class Statistics:
         counts.times[time_class(milliseconds)] += 1
 
     async def totals(self) -> Totals:
-        """Return what all have counted, this process up to now. Raises StoreUnavailable."""
+        """Return the totals, including the counts of this process up to now.
+
+        Raises:
+            StoreUnavailable: the database is unavailable.
+        """
         await self.save()
         async with self._database.transaction() as connection:
             return await _read(connection)
 
     async def forget_workers(self) -> None:
-        """Forget the workers that have ended long ago. Raises StoreUnavailable."""
+        """Remove workers that ended more than an hour ago.
+
+        Raises:
+            StoreUnavailable: the database is unavailable.
+        """
         async with self._database.connection() as connection:
             await connection.execute("DELETE FROM nsfw_workers WHERE seen < now() - interval '1 hour'")
 
     async def save(self) -> None:
-        """Add what this process has counted to everyone's. Raises StoreUnavailable."""
+        """Add the counts of this process to the totals.
+
+        Raises:
+            StoreUnavailable: the database is unavailable.
+        """
         async with self._saving:
             counts, self._unsaved = self._unsaved, Counts()
             peak, self._peak = self._peak, self._running
@@ -178,12 +190,12 @@ class Statistics:
             try:
                 await self.save()
             except StoreUnavailable:
-                pass  # it stays, and is tried again
+                pass  # the counts stay, and are saved next time
             except Exception:  # noqa: BLE001 - the next time may do better
                 _log.exception("statistics were not saved")
 
     async def _sign(self, connection: AsyncConnection[TupleRow], peak: int) -> None:
-        """Say that this worker is there, and how many requests it has answered at once since it last did."""
+        """Record that this worker is alive, and its peak of concurrent requests since the last time."""
         await connection.execute(
             """
             INSERT INTO nsfw_workers (worker_id, started, seen, peak)
@@ -203,12 +215,12 @@ class Statistics:
 
 
 def time_class(milliseconds: float) -> int:
-    """Return the class of a time."""
+    """Return the index of the logarithmic bin of a processing time."""
     return math.ceil(math.log(max(milliseconds, 1e-3), STEP))
 
 
 def percentile(times: Counter[int], share: float) -> float:
-    """Return the time, in milliseconds, that this share of the images stayed under; 0 where there is none."""
+    """Return the percentile of the processing times in milliseconds; 0 without images."""
     wanted, seen = share * times.total(), 0
     for one in sorted(times):
         seen += times[one]

@@ -1,4 +1,4 @@
-"""A stream of images: read, judged and answered side by side, and no part waits for the caller to read."""
+"""A stream of images: received, classified and answered concurrently, whether or not the caller reads."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from menagerie_server.apis.nsfw.statistics import Request
 
 BYTES_IN_MEMORY: Final = 256 * 1024
-"""So much of what the caller has not read yet is kept in memory; the rest is on the disk."""
+"""How much of what the caller has not read yet is in memory; the rest is on disk."""
 MORE_PARTS: Final = 16
-"""Fields of the form that are no images."""
+"""How many fields of the form may be something other than images."""
 
 
 _log = structlog.get_logger()
@@ -41,7 +41,7 @@ class _Extent(NamedTuple):
 
 
 class Spool:
-    """Records on their way to a caller who reads at his own pace: an async context manager."""
+    """A queue of records for a slow reader; beyond a bound they are on disk. An async context manager."""
 
     def __init__(self) -> None:
         self._records: deque[bytes | _Extent] = deque()
@@ -58,7 +58,7 @@ class Spool:
         self._file.close()
 
     async def put(self, record: bytes) -> None:
-        """Add a record; never waits for the reader."""
+        """Append a record; never waits for the reader."""
         if self._in_memory + len(record) <= BYTES_IN_MEMORY:
             self._in_memory += len(record)
             self._records.append(record)
@@ -70,7 +70,7 @@ class Spool:
         self._arrived.set()
 
     def close(self) -> None:
-        """Say that no more records come."""
+        """End the queue after the records in it."""
         self._closed = True
         self._arrived.set()
 
@@ -91,12 +91,12 @@ class Spool:
 
 
 class ImageStream:
-    """The images of one call, and a row about each, in their order.
+    """The images of one call, and a row for each, in order.
 
     Args:
-        requests: pieces of a form, or typed messages with an image each.
-        url: makes the URL of an image of its id.
-        limit: so many images of the call are judged, or wait for it, at once.
+        requests: pieces of a form, or typed messages with one image each.
+        url: from the id of a stored image to its URL.
+        limit: how many images of the call are in progress at once.
     """
 
     def __init__(
@@ -125,10 +125,10 @@ class ImageStream:
         self._failure: Exception | None = None
 
     async def rows(self) -> AsyncGenerator[pb.PredictStreamingResponse, None]:
-        """Give a row for each image, and the summary.
+        """Yield a row for each image, and the summary.
 
         Raises:
-            ApiError: the upload is refused before there is a row.
+            ApiError: the upload is invalid, and no row has been yielded yet.
         """
         summary, place = Summary(), 0
         async with AsyncExitStack() as stack:
@@ -146,7 +146,7 @@ class ImageStream:
         yield summary.row()
 
     async def _messages(self, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        """Give the messages; the first may say how many images there will be."""
+        """Yield the messages; the first may announce the number of images."""
         first = True
         async for request in requests:
             if first and request.HasField("total"):
@@ -155,7 +155,7 @@ class ImageStream:
             yield request
 
     async def _images(self) -> AsyncIterator[ReceivedImage]:
-        """Give the images as they arrive; what is wrong with the upload is kept for the end."""
+        """Yield the images as they arrive; an error of the upload is reported after them."""
         try:
             async for _ in self._upload:
                 while self._receiver.arrived:
@@ -165,13 +165,13 @@ class ImageStream:
         else:
             if not self._receiver.count:
                 self._failure = MissingField(STREAMING.field)
-        # What arrived together with what is wrong.
+        # Images that arrived together with the error.
         while self._receiver.arrived:
             yield self._receiver.arrived.popleft()
         self._complete = True
 
     async def _judge(self, image: ReceivedImage) -> tuple[JudgedImage | str, str]:
-        """Return what is said of an image, or why nothing is; and its name."""
+        """Return the result for an image, or the error text, and its name."""
         try:
             image.check()
             return await self._moderator.judge(image, self._request), image.name
@@ -197,7 +197,7 @@ class ImageStream:
 
 
 def _text(error: Exception) -> str:
-    """Return what the caller reads about one image."""
+    """Return the error text of one image for the caller."""
     if isinstance(error, ModerationFailed):
         return error.why
     wire = wire_error(error, ERRORS)

@@ -1,4 +1,4 @@
-"""Images of one call while they arrive: each in memory while it is small, and then on the disk."""
+"""The images of one call as they arrive: in memory while they are small, else on disk."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ if TYPE_CHECKING:
 
 MEBIBYTE: Final = 1024 * 1024
 MAX_BYTES: Final = 50 * MEBIBYTE
-"""Of one image."""
+"""The largest image."""
 BYTES_IN_MEMORY: Final = MEBIBYTE
 HEAD_BYTES: Final = 512
-"""From so many bytes the format is told."""
+"""How many bytes are enough to detect the format."""
 FORM_OVERHEAD: Final = 12 * MEBIBYTE
-"""What 2,500 parts may have beside their files: each a header of 4 kB at most."""
+"""The headers of 2,500 parts, of at most 4 kB each."""
 
 
 @dataclass
 class ReceivedImage:
-    """An image that has arrived, or what there was of one that is larger than allowed. Blocks.
+    """An image as it arrives; every method blocks.
 
-    Its space is given back by `close()`.
+    `close()` frees its memory or disk space.
     """
 
     name: str
     size: int = 0
     too_large: bool = False
     format: str | None = None
-    """As `sniff()` tells it; none: no image."""
+    """From `sniff()`; None if it is not an image."""
     _file: SpooledTemporaryFile[bytes] = field(default_factory=lambda: SpooledTemporaryFile(BYTES_IN_MEMORY))  # noqa: SIM115
 
     def append(self, piece: bytes) -> None:
-        """Take the next piece; of an image that is too large nothing is kept."""
+        """Append a piece; an image that becomes too large is discarded."""
         self.size += len(piece)
         if self.size > MAX_BYTES:
             self.too_large = True
@@ -51,13 +51,13 @@ class ReceivedImage:
             self._file.write(piece)
 
     def complete(self) -> None:
-        """Take it that this was the last piece."""
+        """Record the end of the image, and detect its format."""
         if not self.too_large:
             self._file.seek(0)
             self.format = sniff(self._file.read(HEAD_BYTES))
 
     def check(self) -> None:
-        """Refuse what is no image, or too large a one.
+        """Check that it is an image of at most `MAX_BYTES`.
 
         Raises:
             RequestTooLarge, InvalidImage: with the documented text.
@@ -68,67 +68,67 @@ class ReceivedImage:
             raise InvalidImage
 
     def content(self) -> bytes:
-        """Return the file as it was sent."""
+        """Return the whole file."""
         self._file.seek(0)
         return self._file.read()
 
     def close(self) -> None:
-        """Give the space back."""
+        """Free its space."""
         self._file.close()
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What the images of one call may be, besides that each has at most `MAX_BYTES`."""
+    """The limits on the images of one call, besides `MAX_BYTES` for each."""
 
     field: str
-    """The name of the form's files."""
+    """The form's field of files."""
     max_files: int
     too_many: str
-    """What the caller of one more reads."""
+    """The error text for more files."""
     max_megabytes: int
-    """Of all images together."""
+    """The size of all images together."""
     too_large: str
-    """How the document writes that."""
+    """That size in the words of the document."""
     refuses_large: bool = False
-    """Whether an image that is too large ends the call at once; else it has to be looked for."""
+    """Whether an image that is too large ends the call at once; else `check()` reports it."""
 
     @property
     def form_bytes(self) -> int:
-        """The largest form, with what stands between the images."""
+        """The largest form, including the headers between the images."""
         return self.max_megabytes * MEBIBYTE + FORM_OVERHEAD
 
 
 class ImageReceiver:
-    """Takes the images of one call in their order: an `uploads.UploadReceiver` that blocks."""
+    """Receives the images of one call in order: an `uploads.UploadReceiver` that blocks."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.arrived: deque[ReceivedImage] = deque()
-        """Those that are complete; whoever takes one out closes it."""
+        """The complete images; whoever takes one out closes it."""
         self.count = 0
-        """How many have begun to arrive."""
+        """How many images have started to arrive."""
         self.latest = ""
-        """The name of the last of these."""
+        """The name of the latest of them."""
         self._bytes = 0
         self._incoming: ReceivedImage | None = None
 
     def open_file(self, name: str, filename: str, content_type: str) -> FileReceiver | None:
-        """Expect an image; a browser sends a nameless file where its user chose none."""
+        """Start an image; a browser sends a file without a name if its user chose none."""
         if name != self.limits.field or not filename:
             return None
         self._begin(filename)
         return self
 
     def take(self, request: ImageRequest) -> None:
-        """Take an image from a typed message."""
+        """Accept an image from a typed message."""
         if request.WhichOneof("input") == "image":
             self._begin(request.image.filename)
             self.receive(request.image.content)
             self.complete()
 
     def receive(self, piece: bytes) -> None:
-        """Take the next piece of the image that arrives."""
+        """Append a piece of the image."""
         if self._incoming is not None:
             self._incoming.append(piece)
             if self._incoming.too_large and self.limits.refuses_large:
@@ -138,14 +138,14 @@ class ImageReceiver:
             raise TotalTooLarge(self.limits.too_large)
 
     def complete(self) -> None:
-        """Take it that this was the last piece."""
+        """Record the end of the image."""
         if self._incoming is not None:
             self._incoming.complete()
             self.arrived.append(self._incoming)
             self._incoming = None
 
     def close(self) -> None:
-        """Give the space of all that nobody has taken out back."""
+        """Free the space of all images that were not taken out of `arrived`."""
         if self._incoming is not None:
             self._incoming.close()
         for image in self.arrived:

@@ -56,7 +56,7 @@ class BatchUpload:
         self._file.close()
 
     def open_file(self, name: str, filename: str, content_type: str) -> FileReceiver | None:
-        """Take the first archive."""
+        """Accept the first archive of the form."""
         if name != ARCHIVE or self._has_archive:
             return None
         if content_type.partition(";")[0].strip().lower() not in CONTENT_TYPES:
@@ -65,7 +65,7 @@ class BatchUpload:
         return self
 
     def take(self, request: pb.PredictBatchRequest) -> None:
-        """Take an image, or a piece of an archive, from a typed message."""
+        """Accept an image, or a piece of an archive, from a typed message."""
         match request.WhichOneof("input"):
             case "image":
                 self.takes_images = True
@@ -77,7 +77,7 @@ class BatchUpload:
             raise InvalidRequest(MIXED)
 
     def receive(self, piece: bytes) -> None:
-        """Take a piece of the archive."""
+        """Append a piece of the archive."""
         self._size += len(piece)
         if self._size > WHALES.max_stream_bytes:
             raise RequestTooLarge
@@ -87,7 +87,7 @@ class BatchUpload:
         """Do nothing: opening it shows whether it is an archive."""
 
     def open_archive(self) -> ImageArchive:
-        """Open what has arrived.
+        """Open the archive that was received.
 
         Raises:
             MissingField: there is no archive.

@@ -1,4 +1,4 @@
-"""The catalogue: the individuals that the service's users know, and the vectors of their photographs."""
+"""The catalogue of individuals, and the embeddings of their photographs."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ class Individual:
     species: str
     created: datetime
     number: int
-    """Its place: the oldest has the lowest."""
+    """Orders the individuals, the oldest first."""
     photo_count: int
 
 
 class StoredPhotograph(NamedTuple):
-    """A photograph that lies in the object store, and its vector."""
+    """A photograph in the object store, and its embedding."""
 
     object_name: str
     embedding: NDArray[np.float32]
@@ -63,22 +63,26 @@ class StoredPhotograph(NamedTuple):
 
 
 class ListedPhotograph(NamedTuple):
-    """A photograph of the catalogue."""
+    """A photograph as a listing returns it."""
 
     photo_id: int
     sha256: bytes | None
-    """Of its file; none where it was added before these were kept."""
+    """None for photographs that were added before hashes were stored."""
 
 
 class UndescribedPhotograph(NamedTuple):
-    """A photograph in the object store that has no vector of the embedder at hand."""
+    """A photograph in the object store without an embedding by the current embedder."""
 
     photo_id: int
     object_name: str
 
 
 class Catalogue:
-    """The catalogue in the database; every method raises StoreUnavailable while that is away."""
+    """The catalogue in the database.
+
+    Raises:
+        StoreUnavailable: from every method, while the database is unavailable.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -86,15 +90,18 @@ class Catalogue:
         self._version_id: int | None = None
 
     def use(self, embedder: Embedder) -> None:
-        """Compare by the vectors of this embedder alone, from now on."""
+        """Store and search the embeddings of this embedder from now on."""
         self._embedder, self._version_id = embedder, None
 
     async def create(self, name: str, species: str, individual_id: str = "") -> Individual:
-        """Add an individual without photographs, and choose an id where the caller has none.
+        """Add an individual without photographs.
+
+        Args:
+            individual_id: 12 hexadecimal digits; "": a random one.
 
         Raises:
-            InvalidField: the caller's id is none.
-            IndividualExists: the catalogue has that id.
+            InvalidField: the id is malformed.
+            IndividualExists: the catalogue has an individual of that id.
         """
         if individual_id and not _is_id(individual_id):
             raise InvalidField("individual_id is not 12 hexadecimal digits in lower case.")
@@ -111,7 +118,11 @@ class Catalogue:
                 return await self.get(chosen)
 
     async def get(self, individual_id: str) -> Individual:
-        """Find an individual. Raises IndividualNotFound."""
+        """Return an individual.
+
+        Raises:
+            IndividualNotFound: there is no such individual.
+        """
         if not _is_id(individual_id):
             raise IndividualNotFound
         async with self._database.connection() as connection:
@@ -125,7 +136,7 @@ class Catalogue:
         """Return at most `size` individuals, the oldest first, and the token of the next page, or "".
 
         Raises:
-            InvalidField: no page has named this token.
+            InvalidField: the token is not one that a page returned.
         """
         after = read_token(token) if token else 0
         query = _COLUMNS + sql.SQL("WHERE number > %s ORDER BY number LIMIT %s")
@@ -135,7 +146,11 @@ class Catalogue:
         return found[:size], page_token(found[size - 1].number) if len(found) > size else ""
 
     async def delete(self, individual_id: str) -> None:
-        """Remove an individual and its vectors. Raises IndividualNotFound."""
+        """Remove an individual and the embeddings of its photographs.
+
+        Raises:
+            IndividualNotFound: there is no such individual.
+        """
         if not _is_id(individual_id):
             raise IndividualNotFound
         async with self._database.connection() as connection:
@@ -146,7 +161,11 @@ class Catalogue:
             raise IndividualNotFound
 
     async def add_photographs(self, individual_id: str, photographs: Sequence[StoredPhotograph]) -> None:
-        """Add photographs of an individual: all or none. Raises IndividualNotFound."""
+        """Add photographs to an individual, all or none.
+
+        Raises:
+            IndividualNotFound: there is no such individual.
+        """
         version_id = await self._version()
         try:
             async with self._database.transaction() as connection:
@@ -162,7 +181,7 @@ class Catalogue:
 
         Raises:
             IndividualNotFound: there is no such individual.
-            InvalidField: no page has named this token.
+            InvalidField: the token is not one that a page returned.
         """
         await self.get(individual_id)
         after = read_token(token, individual_id) if token else 0
@@ -176,7 +195,12 @@ class Catalogue:
         return found, page_token(found[-1].photo_id, individual_id) if len(rows) > size else ""
 
     async def object_name(self, individual_id: str, photo_id: str) -> str:
-        """Return where a photograph of an individual lies. Raises IndividualNotFound or PhotoNotFound."""
+        """Return the name of a photograph's object in the store.
+
+        Raises:
+            IndividualNotFound: there is no such individual.
+            PhotoNotFound: it has no such photograph.
+        """
         await self.get(individual_id)
         query = "SELECT object_name FROM whales_photos WHERE individual_id = %s AND photo_id::text = %s"
         if "\0" in photo_id:
@@ -188,21 +212,28 @@ class Catalogue:
         return str(row[0])
 
     async def unknown(self, object_names: Collection[str]) -> set[str]:
-        """Return those of some objects that are no photographs of the catalogue."""
+        """Return the objects that belong to no photograph of the catalogue."""
         query = "SELECT object_name FROM whales_photos WHERE object_name = ANY(%s)"
         async with self._database.connection() as connection:
             rows = await (await connection.execute(query, [list(object_names)])).fetchall()
         return set(object_names) - {str(row[0]) for row in rows}
 
     async def nearest(self, embedding: NDArray[np.float32]) -> list[Match]:
-        """Return the photographs that are nearest to a vector, by the index, the nearest first."""
+        """Search the index for the photographs nearest to an embedding.
+
+        Args:
+            embedding: (dimensions,), of length 1.
+
+        Returns:
+            At most `EF_SEARCH` matches, the nearest first.
+        """
         version_id = await self._version()
         async with self._database.transaction() as connection:
             rows = await vector_index.nearest(connection, version_id, embedding)
         return [Match(individual_id, species, similarity) for individual_id, species, similarity in rows]
 
     async def needs_reembedding(self, api: str) -> bool:
-        """Tell whether photographs have no vector of the embedder, and no job of the API is under way."""
+        """Return whether photographs lack an embedding, and the API has no job in progress."""
         if not await self.undescribed(after=0, limit=1):
             return False
         query = "SELECT NOT EXISTS (SELECT FROM jobs WHERE api = %s AND ended IS NULL)"
@@ -211,7 +242,12 @@ class Catalogue:
         return bool(row and row[0])
 
     async def undescribed(self, *, after: int, limit: int) -> list[UndescribedPhotograph]:
-        """Return photographs without a vector of the embedder, in the order of their ids."""
+        """Return photographs without an embedding by the current embedder, in the order of their ids.
+
+        Args:
+            after: the id of the last photograph of the page before; 0 for the first page.
+            limit: the size of a page.
+        """
         version_id = await self._version()
         query = """
         SELECT photo_id, object_name FROM whales_photos p WHERE photo_id > %s AND NOT EXISTS (
@@ -223,7 +259,7 @@ class Catalogue:
         return [UndescribedPhotograph(*row) for row in rows]
 
     async def add_vector(self, photo_id: int, embedding: NDArray[np.float32]) -> None:
-        """Add the embedder's vector of a photograph; one that is gone by now, or has one, is left alone."""
+        """Add the embedding of a photograph, unless it has one or has been removed."""
         query = """
         INSERT INTO whales_embeddings (photo_id, version_id, embedding) VALUES (%s, %s, %s::halfvec)
         ON CONFLICT DO NOTHING
@@ -234,7 +270,7 @@ class Catalogue:
                 await connection.execute(query, [photo_id, version_id, vector_index.text(embedding)])
 
     async def _version(self) -> int:
-        """Return the number of the embedder at hand; the first time, register it and make its index."""
+        """Return the id of the embedder's version; the first time, register it and create its index."""
         if self._version_id is None:
             if self._embedder is None:
                 raise RuntimeError("the catalogue has no embedder yet")

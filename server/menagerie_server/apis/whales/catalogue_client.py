@@ -1,4 +1,4 @@
-"""A client of a running server's catalogue, that tries again while the server is away or busy."""
+"""A client of the catalogue of a running server, which retries while the server is unavailable or busy."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Request = TypeVar("Request")
 Response = TypeVar("Response")
 
 PATIENCE_SECONDS: Final = 120.0
-"""How long a call is tried again: longer than a window of the rate limit, or a restart of the server."""
+"""How long a call is retried: longer than a window of the rate limit, or a restart of the server."""
 CONNECT_SECONDS: Final = 10.0
 CALL_SECONDS: Final = 60.0
 PAGE_SIZE: Final = 1000
@@ -41,12 +41,12 @@ TEMPORARY: Final = frozenset(
 
 
 def is_temporary(error: BaseException) -> bool:
-    """Tell whether a call may succeed when it is made again."""
+    """Return whether a failed call may succeed when it is retried."""
     return isinstance(error, grpc.aio.AioRpcError) and error.code() in TEMPORARY
 
 
 def patiently() -> AsyncRetrying:
-    """Return a policy that makes a call again while its error is temporary, and at last raises that."""
+    """Return the policy of retries: while the error is temporary, then raise it."""
     return AsyncRetrying(
         retry=retry_if_exception(is_temporary),
         wait=wait_random_exponential(0.2, max=5.0),
@@ -56,7 +56,11 @@ def patiently() -> AsyncRetrying:
 
 
 class CatalogueClient:
-    """The catalogue of a running server. Each method raises `grpc.aio.AioRpcError`."""
+    """The catalogue of a running server.
+
+    Raises:
+        AioRpcError: from every method, when a call fails for good.
+    """
 
     def __init__(self, channel: grpc.aio.Channel, key: str | None) -> None:
         self._stub: WhalesServiceAsyncStub = whales_pb2_grpc.WhalesServiceStub(channel)
@@ -68,7 +72,7 @@ class CatalogueClient:
         await self._call(self._stub.CreateIndividual, request)
 
     async def get(self, individual_id: str) -> pb.Individual:
-        """Find an individual."""
+        """Return an individual."""
         request = pb.GetIndividualRequest(individual_id=individual_id)
         return await self._call(self._stub.GetIndividual, request)
 
@@ -95,7 +99,7 @@ class CatalogueClient:
             request.page_token = page.next_page_token
 
     async def add_photograph(self, individual_id: str, data: bytes) -> None:
-        """Add a photograph; tried once, as a call that has failed may have added it."""
+        """Add a photograph; not retried, as a failed call may have added it."""
 
         async def requests() -> AsyncIterator[pb.AddPhotosRequest]:
             yield pb.AddPhotosRequest(individual_id=individual_id, image=Image(content=data))
@@ -121,14 +125,14 @@ class CatalogueClient:
 
 @asynccontextmanager
 async def open_client(settings: Settings, server: str | None) -> AsyncIterator[CatalogueClient]:
-    """Open a client of a server, with a key of the settings.
+    """Open a client of a server.
 
     Args:
-        settings: they tell the first worker's address, and the API's keys.
+        settings: for the address of the first worker and the API's keys, of which the first is used.
         server: host:port of another worker, or https://host:port of a listener with TLS.
 
     Raises:
-        TimeoutError: nobody answers there.
+        TimeoutError: the server does not respond.
     """
     target = server or f"{settings.grpc_host}:{settings.grpc_port}"
     secure = target.removeprefix("https://")

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 def import_folder(settings: Settings, folder: Path, server: str | None) -> int:
-    """Import a folder; print the failures, and what was done; return the exit status."""
+    """Import a folder, print the failures and the counts, and return the exit status."""
     return _transfer(CatalogueImport, settings, folder, server)
 
 
 def export_folder(settings: Settings, folder: Path, server: str | None) -> int:
-    """Export to a folder; print the failures, and what was done; return the exit status."""
+    """Export to a folder, print the failures and the counts, and return the exit status."""
     return _transfer(CatalogueExport, settings, folder, server)
 
 

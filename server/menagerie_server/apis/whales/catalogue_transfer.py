@@ -1,6 +1,6 @@
-"""Takes a catalogue from a folder to a running server, and back; what is there already is left as it is.
+"""Transfers a catalogue from a folder to a running server, and back.
 
-Both can be broken off at any point, and made again: they go on where they were.
+Both directions are idempotent: after an interruption, repeating them transfers what is missing.
 """
 
 from __future__ import annotations
@@ -61,14 +61,18 @@ class Counts:
 
 
 class CatalogueImport:
-    """Adds the individuals and photographs of a folder to a server's catalogue.
+    """Adds the individuals and photographs of a folder to the catalogue of a server.
 
-    An individual without an id is given one that is made of the names of both its folders: the same folder
-    always brings the same individuals.
+    An individual without an id gets one that is derived from the names of its folder and the catalogue's, so
+    that importing the same folder again adds nothing.
     """
 
     def __init__(self, client: CatalogueClient, folder: Path, tell: Callable[[str], object]) -> None:
-        """Tell of each failure: the individual or the photograph, and why."""
+        """Prepare an import.
+
+        Args:
+            tell: called for each failure, with the individual or the photograph, and the reason.
+        """
         self._client = client
         self._folder = folder.resolve()
         self._tell = tell
@@ -78,8 +82,8 @@ class CatalogueImport:
         """Add what the server does not have.
 
         Raises:
-            CatalogueUnreadable: the folder is no catalogue; then nothing was added.
-            AioRpcError: the server is away, or refuses everything.
+            CatalogueUnreadable: the folder is not a catalogue; nothing was added.
+            AioRpcError: the server is unavailable, or refuses every call.
         """
         catalogue = await asyncio.to_thread(read_catalogue, self._folder)
         async for _ in map_ordered(self._created(catalogue), self._add_photographs, limit=AT_ONCE):
@@ -88,7 +92,7 @@ class CatalogueImport:
     async def _created(
         self, catalogue: tuple[CataloguedIndividual, ...]
     ) -> AsyncIterator[tuple[str, CataloguedIndividual]]:
-        """Give each individual with its id, once the server has it; one after another, in their order."""
+        """Yield each individual with its id once the server has it, one at a time and in order."""
         for one in catalogue:
             self.counts.individuals += 1
             individual_id = one.individual_id or self._id_of(one)
@@ -101,7 +105,7 @@ class CatalogueImport:
                     yield individual_id, one
 
     async def _create(self, individual_id: str, one: CataloguedIndividual) -> bool:
-        """Add an individual; tell whether the one of its id is the same, now."""
+        """Add an individual; return whether the server now has it under this id."""
         try:
             await self._client.create(individual_id, one.name, one.species)
         except grpc.aio.AioRpcError as error:
@@ -161,10 +165,14 @@ class CatalogueImport:
 
 
 class CatalogueExport:
-    """Writes the individuals and photographs of a server's catalogue into a folder."""
+    """Writes the individuals and photographs of a server's catalogue to a folder."""
 
     def __init__(self, client: CatalogueClient, folder: Path, tell: Callable[[str], object]) -> None:
-        """Tell of each failure: the photograph, and why."""
+        """Prepare an export.
+
+        Args:
+            tell: called for each failure, with the photograph and the reason.
+        """
         self._client = client
         self._folder = folder
         self._tell = tell
@@ -174,9 +182,9 @@ class CatalogueExport:
         """Write what the folder does not have.
 
         Raises:
-            FileExistsError: something else than an earlier export is there.
+            FileExistsError: the folder contains something other than an export.
             OSError: it cannot be written.
-            AioRpcError: the server is away, or refuses everything.
+            AioRpcError: the server is unavailable, or refuses every call.
         """
         individuals = await self._client.individuals()
         catalogue = [CataloguedIndividual(one.individual_id, one.name, one.species) for one in individuals]

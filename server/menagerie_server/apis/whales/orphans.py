@@ -1,6 +1,7 @@
-"""Removes files of photographs that the catalogue does not have.
+"""Removes files of photographs that are not in the catalogue.
 
-A call died before it could add them, or removed an individual while the object store was away.
+They stay behind when a call ends before it has added their rows, or removes an individual while the object
+store is unavailable.
 """
 
 from __future__ import annotations
@@ -23,17 +24,20 @@ _log = structlog.get_logger()
 
 
 class Orphans:
-    """The objects under `FOLDER` that are no photographs of the catalogue."""
+    """The objects under `FOLDER` that belong to no photograph of the catalogue."""
 
     def __init__(self, catalogue: Catalogue, objects: Objects) -> None:
         self._catalogue = catalogue
         self._objects = objects
 
     async def remove(self, older_than_seconds: float) -> None:
-        """Remove those that are older than this: a call may be about to add a younger one.
+        """Remove orphaned objects of at least this age.
+
+        Args:
+            older_than_seconds: younger objects stay, as a call in progress may be about to add their rows.
 
         Raises:
-            StoreUnavailable: the object store or the database is away.
+            StoreUnavailable: the object store or the database is unavailable.
         """
         before = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
         names: list[str] = []

@@ -1,4 +1,4 @@
-"""The tokens of pages: a number, and a check that tells it from what no page has named."""
+"""The tokens of pages: a number and a checksum, so that invented tokens are refused."""
 
 from __future__ import annotations
 
@@ -13,17 +13,21 @@ UNKNOWN_PAGE: Final = "page_token is not one that a page named."
 
 
 def page_token(number: int, listed: str = "") -> str:
-    """Return the token of the page behind this number.
+    """Return the token of the page after this number.
 
     Args:
-        listed: whose photographs are listed; "": individuals are.
+        listed: the individual whose photographs are listed; "": individuals are.
     """
     packed = struct.pack(">Q", number)
     return urlsafe_b64encode(packed + _check(packed, listed)).decode()
 
 
 def read_token(token: str, listed: str = "") -> int:
-    """Return the number that a page's token tells. Raises InvalidField for what no page has named."""
+    """Return the number in a page's token.
+
+    Raises:
+        InvalidField: the token is not one that a page of this list returned.
+    """
     try:
         data = urlsafe_b64decode(token.encode("ascii"))
         (number,) = struct.unpack(">Q", data[:8])

@@ -107,13 +107,13 @@ class PhotographsUpload:
         return self
 
     def take(self, request: pb.AddPhotosRequest) -> None:
-        """Take a photograph from a typed message; the first message may have the id alone."""
+        """Accept a photograph from a typed message; the first message may have only the id."""
         if request.WhichOneof("input") == "image":
             self.receive(from_message(request.image).content)
             self.complete()
 
     def receive(self, piece: bytes) -> None:
-        """Take a piece of a photograph."""
+        """Append a piece of a photograph."""
         self._end += len(piece)
         if self._end - self._start > MAX_BYTES:
             raise RequestTooLarge

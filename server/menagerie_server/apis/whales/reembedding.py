@@ -54,7 +54,7 @@ class Reembedding:
         return None
 
     async def run(self, job: Job, attempt: JobAttempt) -> None:
-        """Make one attempt; photographs with an embedding are skipped."""
+        """Run one attempt, which skips photographs that have an embedding."""
         done, last = job.completed, 0
         while photographs := await self._catalogue.undescribed(after=last, limit=PAGE):
             for photograph in photographs:

@@ -63,7 +63,11 @@ class WhalesService(whales_pb2_grpc.WhalesServiceServicer):
         *,
         under_way: int,
     ) -> None:
-        """Take the parts; `under_way` bounds the images of one batch in progress."""
+        """Take what the operations share.
+
+        Args:
+            under_way: how many images of one batch are in progress at once.
+        """
         self._identifier = identifier
         self._catalogue = catalogue
         self._scores = scores

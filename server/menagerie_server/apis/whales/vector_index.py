@@ -1,4 +1,4 @@
-"""The index over the vectors of one embedder: pgvector's HNSW, over half-precision numbers."""
+"""The HNSW index (pgvector) over the half-precision embeddings of one embedder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from menagerie_inference.domains.whales import Embedder
 
 EF_SEARCH: Final = 100
-"""How many candidates a search keeps (pgvector, `hnsw.ef_search`), and how many photographs it gives."""
+"""How many candidates a search keeps (pgvector, `hnsw.ef_search`), and how many photographs it returns."""
 
 _LOCK: Final = 0x7768616C6573
 """The advisory lock under which embedders are registered: "whales"."""
@@ -43,7 +43,7 @@ USING hnsw ((embedding::halfvec({dimensions})) halfvec_cosine_ops) WHERE version
 
 
 async def register(connection: AsyncConnection[TupleRow], embedder: Embedder) -> int:
-    """Return the number of an embedder, in a transaction; make its index where there is none."""
+    """Return the id of an embedder's version, and create its index if there is none; in a transaction."""
     await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
     await connection.execute(
         "INSERT INTO whales_embedders (version, dimensions) VALUES (%s, %s) ON CONFLICT DO NOTHING",
@@ -66,9 +66,10 @@ async def register(connection: AsyncConnection[TupleRow], embedder: Embedder) ->
 async def nearest(
     connection: AsyncConnection[TupleRow], version_id: int, embedding: NDArray[np.float32]
 ) -> list[TupleRow]:
-    """Return whose the photographs nearest to a vector are, of which species, and their cosines.
+    """Search the index; in a transaction.
 
-    The nearest comes first; the connection is in a transaction.
+    Returns:
+        The individual, its species and the cosine similarity of each near photograph, the nearest first.
     """
     query = _NEAREST.format(
         dimensions=sql.Literal(len(embedding)),
@@ -80,5 +81,5 @@ async def nearest(
 
 
 def text(vector: Iterable[float]) -> str:
-    """Return a vector as pgvector reads it."""
+    """Return a vector as a literal of pgvector."""
     return f"[{','.join(format(value, '.6g') for value in vector)}]"

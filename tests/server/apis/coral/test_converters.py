@@ -47,5 +47,5 @@ def test_a_summary_tells_of_the_models_that_there_are() -> None:
     )
     both = Summary(1, 2, 3, "a-1+b-2", 0, "a-1", "b-2")
     status = job_status(replace(JOB, result=asdict(both)), pb.WatchStatusResponse)
-    told = {name: value for name, value in asdict(both).items() if value is not None}
-    assert {field.name: value for field, value in status.summary.ListFields()} == told
+    told = {field.name: value for field, value in status.summary.ListFields()}
+    assert told == {name: value for name, value in asdict(both).items() if value is not None}
