@@ -21,6 +21,7 @@ from menagerie_server.authentication import ApiKeyCheck
 from menagerie_server.errors import InvalidRequest, MissingField
 from menagerie_server.interceptors.callers import CallerLimit
 from menagerie_server.interceptors.calls import CallInterceptor
+from menagerie_server.interceptors.requests import RequestBytes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -55,7 +56,12 @@ class Failing(species_pb2_grpc.SpeciesServiceServicer):
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.AsyncClient]:
     interceptor = CallInterceptor(
-        check=ApiKeyCheck({}), admission=CallerLimit(64), errors={}, default_deadline_seconds=10
+        check=ApiKeyCheck({}),
+        admission=CallerLimit(64),
+        request_bytes=RequestBytes(2**20),
+        max_discarded_bytes=2**20,
+        errors={},
+        default_deadline_seconds=10,
     )
     server = grpc.aio.server(interceptors=(interceptor,))
     species_pb2_grpc.add_SpeciesServiceServicer_to_server(Failing(), server)  # type: ignore[abstract]

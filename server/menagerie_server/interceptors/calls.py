@@ -12,17 +12,19 @@ import structlog
 from grpc_status import rpc_status
 
 from menagerie_inference.errors import DeadlineExceeded
-from menagerie_server.errors import WIRE_ERRORS, MalformedRequest, wire_error
+from menagerie_server.errors import WIRE_ERRORS, wire_error
 from menagerie_server.interceptors.request_log import REQUEST_ID, REQUEST_ID_HEADER, CallMetrics, RequestLog
+from menagerie_server.interceptors.requests import RequestReader, discard, message_parser
 
 if TYPE_CHECKING:
     from menagerie_server.authentication import ApiKeyCheck
     from menagerie_server.errors import WireErrors
     from menagerie_server.interceptors import Context, Handler
     from menagerie_server.interceptors.callers import CallerLimit
+    from menagerie_server.interceptors.requests import HeldBytes, RequestBytes
 
 Behaviour: TypeAlias = Callable[[Any, "Context"], Any]
-Read: TypeAlias = Callable[[AsyncIterator[object]], Awaitable[object]]
+Read: TypeAlias = "Callable[[AsyncIterator[object], HeldBytes], Awaitable[object]]"
 
 OURS = "/menagerie."
 """Health checks and reflection are the libraries' own, and are left alone."""
@@ -49,12 +51,16 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         *,
         check: ApiKeyCheck,
         admission: CallerLimit,
+        request_bytes: RequestBytes,
+        max_discarded_bytes: int,
         errors: Mapping[str, WireErrors],
         default_deadline_seconds: float,
     ) -> None:
         """Take the table of errors of each gRPC service, by its full name; the base table is the others'."""
         self._check = check
         self._admission = admission
+        self._request_bytes = request_bytes
+        self._max_discarded_bytes = max_discarded_bytes
         self._errors = errors
         self._default_deadline_seconds = default_deadline_seconds
         self._wrapped: dict[str, Handler] = {}
@@ -82,11 +88,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             wrap, make = self._stream, grpc.stream_stream_rpc_method_handler
         # gRPC reads every request as a stream: a message that it cannot parse it would answer in words of its
         # own, and one that breaks off never.
-        read = _same if handler.request_streaming else _only
+        read = _same if handler.request_streaming else RequestReader(method).read
         endless = handler.request_streaming or handler.response_streaming
         seconds = float("inf") if endless else self._default_deadline_seconds
         call = wrap(behaviour, read, method, seconds)
-        return make(call, handler.request_deserializer, _unless_bytes(handler.response_serializer))
+        parse = message_parser(handler, method)
+        return make(call, parse, _unless_bytes(handler.response_serializer))
 
     # One flat function for each: nested context managers of generators cost each call 50 microseconds more.
 
@@ -97,10 +104,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             with RequestLog(method, context), CallMetrics(method, context):
                 try:
                     self._check(method, context)
-                    with self._admission(context):
+                    with self._admission(context), self._request_bytes.hold() as held:
                         async with time_limit(context, seconds):
-                            return await behaviour(await read(requests), context)
+                            return await behaviour(await read(requests, held), context)
                 except Exception as error:  # noqa: BLE001 - the last place that can keep a text from the caller
+                    await discard(context, self._max_discarded_bytes)
                     await _abort(context, error, errors)
 
         return call
@@ -112,11 +120,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             with RequestLog(method, context), CallMetrics(method, context):
                 try:
                     self._check(method, context)
-                    with self._admission(context):
+                    with self._admission(context), self._request_bytes.hold() as held:
                         async with time_limit(context, seconds):
-                            async for response in behaviour(await read(requests), context):
+                            async for response in behaviour(await read(requests, held), context):
                                 yield response
                 except Exception as error:  # noqa: BLE001
+                    await discard(context, self._max_discarded_bytes)
                     await _abort(context, error, errors)
 
         return call
@@ -126,20 +135,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return self._errors.get(service, WIRE_ERRORS)
 
 
-async def _same(requests: AsyncIterator[object]) -> object:
+async def _same(requests: AsyncIterator[object], held: HeldBytes) -> object:  # noqa: ARG001 - as a RequestReader
     """Return the messages of a streamed request."""
     return requests
-
-
-async def _only(requests: AsyncIterator[object]) -> object:
-    """Return the message of a unary request.
-
-    Raises:
-        MalformedRequest: there is none, or it breaks off.
-    """
-    async for request in requests:
-        return request
-    raise MalformedRequest
 
 
 def time_limit(context: Context, default_seconds: float) -> asyncio.Timeout:
