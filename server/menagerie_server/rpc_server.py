@@ -19,9 +19,9 @@ from menagerie_envoy.apis import APIS, SYSTEM
 from menagerie_server.apis.system import SystemService
 from menagerie_server.apis.unimplemented import add_unimplemented
 from menagerie_server.authentication import ApiKeyCheck, ApiKeys, AuthorizationService
-from menagerie_server.interceptors.callers import CallerLimit
+from menagerie_server.interceptors.callers import Admission, CallLimits
 from menagerie_server.interceptors.calls import CallInterceptor
-from menagerie_server.interceptors.requests import MESSAGE_OVERHEAD, RequestBytes
+from menagerie_server.interceptors.requests import MESSAGE_OVERHEAD
 from menagerie_server.readiness import State
 
 if TYPE_CHECKING:
@@ -92,8 +92,13 @@ class RpcServer:
         settings = self._settings
         calls = CallInterceptor(
             check=ApiKeyCheck(self._keys),
-            admission=CallerLimit(settings.max_calls_per_caller),
-            request_bytes=RequestBytes(settings.max_request_mb * MEBIBYTE),
+            admission=Admission(
+                CallLimits(
+                    calls=settings.max_calls_per_caller,
+                    request_bytes=settings.max_request_mb * MEBIBYTE,
+                    request_bytes_of_caller=settings.max_request_mb_per_caller * MEBIBYTE,
+                )
+            ),
             max_discarded_bytes=settings.max_discarded_mb * MEBIBYTE,
             errors={one.api.service: one.errors for one in self._served},
             default_deadline_seconds=settings.default_deadline_seconds,

@@ -19,9 +19,8 @@ from menagerie_envoy import SPECIES, Address, Edge, Listener, command, write_con
 from menagerie_inference.errors import Overloaded
 from menagerie_server.authentication import ApiKeyCheck
 from menagerie_server.errors import InvalidRequest, MissingField
-from menagerie_server.interceptors.callers import CallerLimit
+from menagerie_server.interceptors.callers import Admission, CallLimits
 from menagerie_server.interceptors.calls import CallInterceptor
-from menagerie_server.interceptors.requests import RequestBytes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -57,8 +56,7 @@ class Failing(species_pb2_grpc.SpeciesServiceServicer):
 async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.AsyncClient]:
     interceptor = CallInterceptor(
         check=ApiKeyCheck({}),
-        admission=CallerLimit(64),
-        request_bytes=RequestBytes(2**20),
+        admission=Admission(CallLimits(64, 2**20, 2**20)),
         max_discarded_bytes=2**20,
         errors={},
         default_deadline_seconds=10,

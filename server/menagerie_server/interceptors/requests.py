@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 from google.protobuf.message import DecodeError
 
 from menagerie_envoy.apis import APIS
 from menagerie_envoy.rest import body_field
-from menagerie_inference.errors import Overloaded
 from menagerie_server.errors import MalformedRequest, RequestTooLarge
 
 if TYPE_CHECKING:
@@ -17,56 +16,12 @@ if TYPE_CHECKING:
 
     from menagerie_envoy import Api
     from menagerie_server.interceptors import Context, Handler
+    from menagerie_server.interceptors.callers import AdmittedCall
 
 MESSAGE_OVERHEAD: Final = 64 * 1024
 """What a message may hold beside the largest body of its API."""
 ORIGINAL_PATH: Final = "x-envoy-original-path"
 """What the transcoder tells of a call that came over REST; the edge lets no caller say so."""
-
-
-class RequestBytes:
-    """Bounds the bytes of the requests that a worker holds at once."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._held = 0
-
-    def hold(self) -> HeldBytes:
-        """Return the account of one call."""
-        return HeldBytes(self)
-
-    def take(self, size: int) -> None:
-        """Count bytes that came.
-
-        Raises:
-            Overloaded: they are too many, with what is held already.
-        """
-        if self._held + size > self._limit:
-            raise Overloaded(f"the requests at hand have {self._held} bytes already")
-        self._held += size
-
-    def give_back(self, size: int) -> None:
-        """Count bytes that are held no longer."""
-        self._held -= size
-
-
-class HeldBytes:
-    """What one call holds of the budget, while the block runs."""
-
-    def __init__(self, budget: RequestBytes) -> None:
-        self._budget = budget
-        self._size = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._budget.give_back(self._size)
-
-    def take(self, size: int) -> None:
-        """Count bytes that came; raises Overloaded."""
-        self._budget.take(size)
-        self._size += size
 
 
 class RequestReader:
@@ -80,13 +35,20 @@ class RequestReader:
         """Take the method's path, such as /menagerie.species.v1.SpeciesService/UploadFile."""
         self._body, self._max_bytes = _BODIES.get(method, (None, MESSAGE_OVERHEAD))
 
-    async def read(self, requests: AsyncIterator[Any], held: HeldBytes) -> Any:  # noqa: ANN401 - the method's
+    async def read(
+        self, requests: AsyncIterator[Any], call: AdmittedCall, arrived: Callable[[], None]
+    ) -> Any:  # noqa: ANN401 - the method's
         """Return the request.
+
+        Args:
+            requests: the messages of the call.
+            call: counts the bytes.
+            arrived: called after each message.
 
         Raises:
             MalformedRequest: there is none, or it breaks off.
             RequestTooLarge: it is larger than the API takes.
-            Overloaded: the worker holds too many bytes.
+            Overloaded: too many bytes are held already.
         """
         request, pieces, size = None, [], 0
         async for message in requests:
@@ -94,7 +56,8 @@ class RequestReader:
             size += taken
             if size > self._max_bytes:
                 raise RequestTooLarge
-            held.take(taken)
+            call.hold(taken)
+            arrived()
             if request is None:
                 request = message
             if self._body is None:
@@ -103,7 +66,9 @@ class RequestReader:
         if request is None:
             raise MalformedRequest
         if self._body and len(pieces) > 1:
-            getattr(request, self._body).data = b"".join(pieces)
+            body = b"".join(pieces)
+            pieces.clear()
+            getattr(request, self._body).data = body
         return request
 
 

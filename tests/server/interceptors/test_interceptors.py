@@ -16,9 +16,8 @@ from grpc_status import rpc_status
 
 from menagerie_inference.errors import Overloaded
 from menagerie_server.authentication import ApiKeyCheck
-from menagerie_server.interceptors.callers import CallerLimit
+from menagerie_server.interceptors.callers import Admission, CallLimits
 from menagerie_server.interceptors.calls import DEADLINE, CallInterceptor
-from menagerie_server.interceptors.requests import RequestBytes
 from menagerie_server.logs import configure_logs
 from menagerie_server.metrics import CALLS
 
@@ -51,8 +50,7 @@ async def serving(behave: Behaviour, *, default_seconds: float = 30.0) -> AsyncI
 
     interceptor = CallInterceptor(
         check=ApiKeyCheck({}),
-        admission=CallerLimit(64),
-        request_bytes=RequestBytes(1024),
+        admission=Admission(CallLimits(64, 2**20, 2**20)),
         max_discarded_bytes=1024,
         errors={},
         default_deadline_seconds=default_seconds,
