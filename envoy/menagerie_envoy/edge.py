@@ -28,6 +28,17 @@ class Address:
 
 
 @dataclass(frozen=True)
+class InternalAddress:
+    """A listener that Envoy alone can call."""
+
+    listener: str
+
+    def socket_address(self) -> Json:
+        """Return this address as Envoy writes it."""
+        return {"envoy_internal_address": {"server_listener_name": self.listener}}
+
+
+@dataclass(frozen=True)
 class RateLimit:
     """How many requests each caller may make in each window."""
 
@@ -90,6 +101,8 @@ class Edge:
     """How long a request may take to arrive, however steadily."""
     idle_connection_seconds: float = 60.0
     """How long a connection without a request is kept open."""
+    max_discarded_bytes: int = 128 * 1024**2
+    """How much more than it may have a body is read to its end, for clients that listen only then."""
     max_heap_bytes: int = 1024**3
     """What Envoy may hold; near it, it ends the streams that hold most, and takes no new requests."""
     threads: int = 2

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from menagerie_envoy.apis import Api
-    from menagerie_envoy.edge import Listener, RateLimit
+    from menagerie_envoy.descriptors import Descriptors
+    from menagerie_envoy.edge import Edge, RateLimit
+
+MAX_WHOLE_BYTES = 1024 * 1024
+"""The largest body that Envoy itself holds; longer ones pass through it in pieces."""
 
 MAX_RESPONSE_BYTES = 32 * 1024 * 1024
 """Of one message, which becomes JSON all at once; what may be larger comes in pieces."""
@@ -23,7 +27,10 @@ RATE_LIMIT = "envoy.filters.http.local_ratelimit"
 KEY_CHECK = "envoy.filters.http.ext_authz"
 BODY_LIMIT = "envoy.filters.http.body_size_limit"
 COMPRESSOR = "envoy.filters.http.compressor"
+DECOMPRESSOR = "envoy.filters.http.decompressor"
 TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
+STREAMING_TRANSCODER = "menagerie.streaming_transcoder"
+"""Passes uploads on in pieces; off, unless a route turns it on."""
 
 KEY_CHECK_SECONDS = 2.0
 
@@ -51,6 +58,11 @@ MIN_COMPRESSED_BYTES = 1024
 """Shorter answers are not compressed: it would take longer than it saves."""
 
 
+def enabled() -> Json:
+    """Return what turns a filter on for a route."""
+    return typed("filter_config", config={})
+
+
 def disabled() -> Json:
     """Return what turns a filter off for a route."""
     return typed("filter_config", disabled=True)
@@ -58,31 +70,43 @@ def disabled() -> Json:
 
 CALLER = "x-menagerie-caller"
 """Where the workers are told from which address a call comes."""
+HOST = "x-menagerie-host"
+"""Where the workers are told by which host and port a caller came."""
 
 
-def api_filters(api: Api, listener: Listener, descriptors: Path) -> list[Json]:
+def api_filters(api: Api, edge: Edge, descriptors: Descriptors) -> list[Json]:
     """Return the filters of an API's own listener."""
+    listener = edge.listeners[api]
     optional = [_rate_limit(api, listener.rate_limit)] if listener.rate_limit else []
     optional += [_key_check(api)] if listener.api_keys else []
     return [
         http_filter("cors"),
-        _headers({CALLER: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"}),
+        _headers({CALLER: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%", HOST: "%REQ(:AUTHORITY)%"}),
         http_filter("grpc_web"),
         _compressor(),
         *optional,
-        *([_body_limit(api)] if api.max_stream_bytes else []),
-        _error_filter(api),
-        _transcoder(api, descriptors),
-        _router(),
+        *_body_filters(api, edge, descriptors),
     ]
 
 
-def front_door_filters(system: Api, descriptors: Path) -> list[Json]:
+def continue_filters(api: Api, edge: Edge, descriptors: Descriptors) -> list[Json]:
+    """Return the filters that are left for who was let in, and then told to go on."""
+    return _body_filters(api, edge, descriptors)
+
+
+def front_door_filters(system: Api, descriptors: Descriptors) -> list[Json]:
     """Return the filters of the front door, which leaves to each API's listener what concerns that API."""
+    return [_headers({}), _error_filter(system), _transcoder(system, descriptors.whole), _router()]
+
+
+def _body_filters(api: Api, edge: Edge, descriptors: Descriptors) -> list[Json]:
+    streaming = _transcoder(api, descriptors.streamed) | {"name": STREAMING_TRANSCODER, "disabled": True}
     return [
-        _headers({}),
-        _error_filter(system),
-        _transcoder(system, descriptors),
+        _decompressor(),
+        _body_limit(api, edge),
+        _error_filter(api),
+        _transcoder(api, descriptors.whole),
+        streaming,
         _router(),
     ]
 
@@ -110,6 +134,17 @@ def _compressor() -> Json:
     common = {"min_content_length": MIN_COMPRESSED_BYTES}
     return http_filter(
         "compressor", compressor_library=library, response_direction_config={"common_config": common}
+    )
+
+
+def _decompressor() -> Json:
+    return http_filter(
+        "decompressor",
+        decompressor_library={"name": "gunzip", "typed_config": typed("gunzip")},
+        request_direction_config={"advertise_accept_encoding": False},
+        response_direction_config={
+            "common_config": {"enabled": {"default_value": False, "runtime_key": "menagerie.gunzip"}}
+        },
     )
 
 
@@ -149,8 +184,10 @@ def _key_check(api: Api) -> Json:
     )
 
 
-def _body_limit(api: Api) -> Json:
-    return http_filter("body_size_limit", max_request_bytes=api.max_stream_bytes)
+def _body_limit(api: Api, edge: Edge) -> Json:
+    # The worker counts, too, and says in the API's words what is too large; here the connection may go.
+    largest = max(api.max_request_bytes, api.max_stream_bytes) + edge.max_discarded_bytes
+    return http_filter("body_size_limit", max_request_bytes=largest)
 
 
 def _error_filter(api: Api) -> Json:
@@ -173,7 +210,7 @@ def _transcoder(api: Api, descriptors: Path) -> Json:
         # Pollers add parameters of their own to get past caches.
         ignore_unknown_query_parameters=True,
         convert_grpc_status=True,
-        max_request_body_size=api.max_request_bytes,
+        max_request_body_size=MAX_WHOLE_BYTES,
         max_response_body_size=MAX_RESPONSE_BYTES,
     )
 

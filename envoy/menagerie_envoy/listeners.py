@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from menagerie_envoy.apis import SYSTEM, Api
 from menagerie_envoy.clusters import COLLECTOR, listener_cluster, workers
-from menagerie_envoy.filters import TRANSCODER, api_filters, disabled, front_door_filters
+from menagerie_envoy.clusters import continue_listener as continue_name
+from menagerie_envoy.edge import InternalAddress
+from menagerie_envoy.filters import TRANSCODER, api_filters, continue_filters, disabled, front_door_filters
 from menagerie_envoy.front_page import front_page_routes
 from menagerie_envoy.pages import MAX_FILE_BYTES
 from menagerie_envoy.replies import local_replies
-from menagerie_envoy.routes import api_hosts, malformed, to, without
+from menagerie_envoy.routes import api_hosts, continue_hosts, malformed, to, without
 from menagerie_envoy.typed import Json, seconds, typed
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from menagerie_envoy.descriptors import Descriptors
     from menagerie_envoy.edge import Address, Certificate, Edge
 
 REQUEST_HEADERS_SECONDS = 10.0
@@ -52,7 +54,7 @@ ACCESS_LOG = {
 """One line of JSON for each request, without its query, which may hold what nobody should log."""
 
 
-def api_listener(api: Api, edge: Edge, descriptors: Path) -> Json:
+def api_listener(api: Api, edge: Edge, descriptors: Descriptors) -> Json:
     """Return the listener of one API. It routes only that API's service: another's is unknown here."""
     listener = edge.listeners[api]
     return _listener(
@@ -61,16 +63,37 @@ def api_listener(api: Api, edge: Edge, descriptors: Path) -> Json:
         address=listener.address,
         local_reply_config=local_replies(api),
         route_config={
-            "virtual_hosts": api_hosts(api, listener),
+            "virtual_hosts": api_hosts(api, edge),
             "ignore_port_in_host_matching": True,
             "max_direct_response_body_size_bytes": MAX_FILE_BYTES,
         },
-        http_filters=api_filters(api, listener, descriptors),
+        http_filters=api_filters(api, edge, descriptors),
         **_client_behind_proxies(edge),
     )
 
 
-def front_door(edge: Edge, descriptors: Path) -> Json:
+def continue_listener(api: Api, edge: Edge, descriptors: Descriptors) -> Json:
+    """Return the listener that tells clients who wait for it to go on: `Expect: 100-continue`.
+
+    The API's own listener hands those over that it lets in, and refuses the others before they send a body.
+    """
+    return _listener(
+        continue_name(api),
+        replace(edge, access_log=False, certificate=None),
+        address=InternalAddress(continue_name(api)),
+        continues=True,
+        local_reply_config=local_replies(api),
+        route_config={"virtual_hosts": continue_hosts(api, edge)},
+        http_filters=continue_filters(api, edge, descriptors),
+        # Nobody else calls it: the last address is the one that the API's listener added.
+        xff_num_trusted_hops=1,
+        use_remote_address=False,
+        max_request_headers_kb=MAX_HEADERS_KB + 2 * ADDED_HEADERS_KB,
+        common_http_protocol_options=_common_options(edge, MAX_HEADERS + 2 * ADDED_HEADERS),
+    )
+
+
+def front_door(edge: Edge, descriptors: Descriptors) -> Json:
     """Return the listener that serves the whole: each API by a hop through its own listener."""
     own = (f"/{SYSTEM.service}/", *SHARED_SERVICES)
     pages = (without(page, TRANSCODER) for page in front_page_routes(edge))
@@ -97,10 +120,15 @@ def front_door(edge: Edge, descriptors: Path) -> Json:
 def _hops(api: Api) -> list[Json]:
     grpc = to(listener_cluster(api), {"prefix": f"/{api.package}."})
     rest = to(listener_cluster(api), {"prefix": f"/{api.name}/"}, prefix_rewrite="/")
+    rest["request_headers_to_add"] = [_set("x-forwarded-prefix", f"/{api.name}")]
     bare = {"match": {"path": f"/{api.name}"}, "redirect": {"path_redirect": f"/{api.name}/"}}
     # The API's own listener knows these paths, gRPC-Web and CORS; the front door's transcoder refuses them.
     past = {"typed_per_filter_config": {TRANSCODER: disabled()}}
     return [route | past for route in (grpc, rest, bare)]
+
+
+def _set(name: str, value: str) -> Json:
+    return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
 
 
 def _client_behind_proxies(edge: Edge) -> Json:
@@ -124,7 +152,9 @@ def _common_options(edge: Edge, max_headers: int) -> Json:
     return {"max_headers_count": max_headers, "idle_timeout": seconds(edge.idle_connection_seconds)}
 
 
-def _listener(name: str, edge: Edge, *, address: Address, **more: object) -> Json:
+def _listener(
+    name: str, edge: Edge, *, address: Address | InternalAddress, continues: bool = False, **more: object
+) -> Json:
     manager = typed(
         "http_connection_manager",
         stat_prefix=name,
@@ -145,6 +175,8 @@ def _listener(name: str, edge: Edge, *, address: Address, **more: object) -> Jso
         # A malformed request ends its own stream, and not the connection that the front door's callers share.
         http2_protocol_options={"override_stream_error_on_invalid_http_message": True},
         access_log=_access_log(edge),
+        # Envoy says 100 Continue before it has looked for a route; elsewhere a refusal comes first.
+        proxy_100_continue=not continues,
         **_traces(edge),
         **more,
     )
@@ -154,6 +186,8 @@ def _listener(name: str, edge: Edge, *, address: Address, **more: object) -> Jso
     }
     if edge.certificate:
         chain["transport_socket"] = _tls(edge.certificate)
+    if isinstance(address, InternalAddress):
+        return {"name": name, "internal_listener": {}, "filter_chains": [chain]}
     return {"name": name, "address": address.socket_address(), "filter_chains": [chain]}
 
 

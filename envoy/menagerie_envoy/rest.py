@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from google.api import annotations_pb2
+from google.api import annotations_pb2, httpbody_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,24 +33,31 @@ class RestPath:
         """The HTTP methods that it answers, as an Allow header lists them."""
         return [*self.methods, "OPTIONS"]
 
-    def match(self, method: str = "") -> Json:
-        """Return the match of this path, and of one HTTP method where it is named."""
-        match: Json = {"safe_regex": {"regex": self.pattern}}
-        if method:
-            match["headers"] = [{"name": ":method", "string_match": {"exact": method}}]
-        return match
+    def match(self, method: str = "", *headers: Json) -> Json:
+        """Return the match of this path, of one HTTP method where it is named, and of headers."""
+        named = [{"name": ":method", "string_match": {"exact": method}}] if method else []
+        return {"safe_regex": {"regex": self.pattern}, "headers": [*named, *headers]}
 
-    def match_longer(self, method: str, max_bytes: int) -> Json:
-        """Return the match of one HTTP method with a body that announces more than so many bytes."""
-        match = self.match(method)
-        longer = {"start": max_bytes + 1, "end": MAX_INT64}
-        match["headers"].append({"name": "content-length", "range_match": longer})
-        return match
+
+def announces(*, at_least: int = 0, below: int = MAX_INT64) -> Json:
+    """Return the match of a body that announces so many bytes."""
+    return {"name": "content-length", "range_match": {"start": at_least, "end": below}}
 
 
 def streamed_methods(service: ServiceDescriptor) -> frozenset[str]:
     """Return the names of the methods whose request is a stream."""
     return frozenset(method.name for method in service.methods if method.client_streaming)
+
+
+def uploads(service: ServiceDescriptor) -> frozenset[str]:
+    """Return the names of the methods that take the body as it is, whatever it holds."""
+    return frozenset(method.name for method in service.methods if body_field(method))
+
+
+def body_field(method: MethodDescriptor) -> str | None:
+    """Return the name of the field that holds a method's body as it is; None: the body is JSON."""
+    field = method.input_type.fields_by_name.get(_http(method).body)
+    return field.name if field and field.message_type == httpbody_pb2.HttpBody.DESCRIPTOR else None
 
 
 def downloads(service: ServiceDescriptor) -> frozenset[str]:

@@ -8,25 +8,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from menagerie_envoy.clusters import workers
+from menagerie_envoy.clusters import continue_listener, workers
 from menagerie_envoy.edge import ANY
 from menagerie_envoy.filters import (
     BODY_LIMIT,
     COMPRESSOR,
     CORS,
+    DECOMPRESSOR,
     GRPC_WEB,
     KEY_CHECK,
+    MAX_WHOLE_BYTES,
     RATE_LIMIT,
+    STREAMING_TRANSCODER,
     TRANSCODER,
     disabled,
+    enabled,
 )
 from menagerie_envoy.pages import page_routes
-from menagerie_envoy.rest import RestPath, downloads, rest_paths, streamed_methods
+from menagerie_envoy.rest import RestPath, announces, downloads, rest_paths, streamed_methods, uploads
 from menagerie_envoy.typed import Json, typed
 
 if TYPE_CHECKING:
     from menagerie_envoy.apis import Api
-    from menagerie_envoy.edge import Listener
+    from menagerie_envoy.edge import Edge, Listener
 
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 REQUEST_HEADERS = (
@@ -47,6 +51,12 @@ PREFLIGHT: Json = {
 }
 
 BODIED = frozenset({"POST", "PUT", "PATCH"})
+
+ENCODINGS = "(?i)gzip|identity"
+"""How a body may be encoded."""
+
+EXPECTS_CONTINUE = {"name": "expect", "string_match": {"exact": "100-continue", "ignore_case": True}}
+"""The client sends the body once it is told to; RFC 9110, section 10.1.1."""
 
 WRONG_HOST = "Invalid host header"
 
@@ -81,6 +91,13 @@ def malformed() -> list[Json]:
     return [without(route, TRANSCODER) for route in (host, *grpc)]
 
 
+def _encoded() -> Json:
+    """Refuse a body in an encoding that the decompressor does not know."""
+    header = "content-encoding"
+    route = answer({"prefix": "/", "headers": [_there(header), {"name": header} | _unlike(ENCODINGS)]}, 415)
+    return without(route, TRANSCODER)
+
+
 def _malformed(name: str, *headers: Json) -> Json:
     text = {"inline_string": f"The header {name} is malformed."}
     return answer({"prefix": "/", "headers": list(headers)}, 400, body=text)
@@ -88,6 +105,10 @@ def _malformed(name: str, *headers: Json) -> Json:
 
 def _there(name: str) -> Json:
     return {"name": name, "present_match": True}
+
+
+def _absent(name: str) -> Json:
+    return {"name": name, "present_match": False}
 
 
 def _unlike(pattern: str) -> Json:
@@ -99,12 +120,13 @@ def without(route: Json, *filters: str) -> Json:
     return {**route, "typed_per_filter_config": {name: disabled() for name in filters}}
 
 
-def api_hosts(api: Api, listener: Listener) -> list[Json]:
+def api_hosts(api: Api, edge: Edge) -> list[Json]:
     """Return the virtual hosts of an API's own listener."""
+    listener = edge.listeners[api]
     host = {
         "name": api.name,
         "domains": list(listener.allowed_hosts),
-        "routes": [*_redirect(listener), *malformed(), *_routes(api, listener)],
+        "routes": [*_redirect(listener), *malformed(), _encoded(), *_routes(api, edge)],
         "typed_per_filter_config": {CORS: _cors(listener)},
     }
     if ANY in listener.allowed_hosts:
@@ -114,38 +136,69 @@ def api_hosts(api: Api, listener: Listener) -> list[Json]:
     return [host, {"name": "others", "domains": [ANY], "routes": [refusal]}]
 
 
-def _routes(api: Api, listener: Listener) -> list[Json]:
+def continue_hosts(api: Api, edge: Edge) -> list[Json]:
+    """Return the virtual host of an API for those who waited for 100 Continue."""
+    return [{"name": api.name, "domains": [ANY], "routes": _calls(api, edge)}]
+
+
+def _routes(api: Api, edge: Edge) -> list[Json]:
+    listener = edge.listeners[api]
     routes = [without(page, TRANSCODER, *_checks(listener)) for page in page_routes(listener.document)]
     # Answered by the filter of CORS, which asks for a route that leads somewhere.
     routes.append(without(to(workers(api), PREFLIGHT), *_checks(listener)))
-    streamed = streamed_methods(api.descriptor)
+    return [*routes, *_calls(api, edge)]
+
+
+def _calls(api: Api, edge: Edge) -> list[Json]:
+    listener, routes = edge.listeners[api], []
     for path in rest_paths(api.descriptor):
         routes.append(_grpc_web(listener, path))
-        unary = [verb for verb, method in path.methods.items() if method not in streamed]
-        routes += [_too_long(api, listener, path, verb) for verb in unary if verb in BODIED]
-        routes += [_rest(api, listener, path, method) for method in path.methods]
+        for verb, method in path.methods.items():
+            routes += _bodied(api, edge, path, verb) if verb in BODIED else []
+            routes.append(without(to(workers(api), path.match(verb)), *_spared(api, listener, method)))
         routes.append(_wrong_method(listener, path))
+    streamed = streamed_methods(api.descriptor)
     for name in (method.name for method in api.descriptor.methods):
         grpc = to(workers(api), {"path": f"/{api.service}/{name}"})
         # Any number of messages may follow each other in a stream; the worker bounds each of them.
-        unbounded = [BODY_LIMIT] if name in streamed and api.max_stream_bytes else []
+        unbounded = [BODY_LIMIT] if name in streamed else []
         routes.append(without(grpc, *unbounded, *_spared(api, listener, name)))
     return [*routes, answer({"prefix": "/"}, 404)]
 
 
-def _rest(api: Api, listener: Listener, path: RestPath, method: str) -> Json:
-    return without(to(workers(api), path.match(method)), *_spared(api, listener, path.methods[method]))
+def _bodied(api: Api, edge: Edge, path: RestPath, verb: str) -> list[Json]:
+    """Return the routes of bodies that are not passed on as a whole, or not at all.
+
+    Who waits to be told to go on is refused at once where the body would be too large. Who does not listens
+    only after it has sent all: the worker reads that, up to a bound.
+    """
+    listener, method = edge.listeners[api], path.methods[verb]
+    streamed, uploaded = streamed_methods(api.descriptor), uploads(api.descriptor)
+    largest = api.max_stream_bytes if method in streamed else api.max_request_bytes
+    bound = largest + edge.max_discarded_bytes if method in uploaded else MAX_WHOLE_BYTES
+    spared = _spared(api, listener, method)
+    waiting = to(continue_listener(api), path.match(verb, EXPECTS_CONTINUE))
+    routes = [
+        _too_long(listener, path.match(verb, EXPECTS_CONTINUE, announces(at_least=min(bound, largest) + 1))),
+        _too_long(listener, path.match(verb, announces(at_least=bound + 1))),
+        without(waiting, CORS, GRPC_WEB, COMPRESSOR, DECOMPRESSOR, TRANSCODER, *spared),
+    ]
+    if method in uploaded - streamed:
+        small = path.match(verb, announces(below=MAX_WHOLE_BYTES + 1), _absent("content-encoding"))
+        routes.append(without(to(workers(api), small), *spared))
+        pieces = without(to(workers(api), path.match(verb)), TRANSCODER, *spared)
+        pieces["typed_per_filter_config"][STREAMING_TRANSCODER] = enabled()
+        routes.append(pieces)
+    return routes
 
 
-def _too_long(api: Api, listener: Listener, path: RestPath, method: str) -> Json:
-    route = answer(path.match_longer(method, api.max_request_bytes), 413)
-    return without(route, TRANSCODER, *_checks(listener))
+def _too_long(listener: Listener, match: Json) -> Json:
+    return without(answer(match, 413), TRANSCODER, *_checks(listener))
 
 
 def _grpc_web(listener: Listener, path: RestPath) -> Json:
     """Refuse gRPC-Web on a path of REST, before its filter takes the request for a call of a method."""
-    match = path.match()
-    match["headers"] = [{"name": "content-type", "string_match": {"prefix": "application/grpc-web"}}]
+    match = path.match("", {"name": "content-type", "string_match": {"prefix": "application/grpc-web"}})
     return without(answer(match, 415), GRPC_WEB, TRANSCODER, *_checks(listener))
 
 

@@ -19,8 +19,9 @@ from menagerie_envoy.apis import APIS, SYSTEM
 from menagerie_server.apis.system import SystemService
 from menagerie_server.apis.unimplemented import add_unimplemented
 from menagerie_server.authentication import ApiKeyCheck, ApiKeys, AuthorizationService
-from menagerie_server.interceptors.callers import CallerLimit
+from menagerie_server.interceptors.callers import Admission, CallLimits
 from menagerie_server.interceptors.calls import CallInterceptor
+from menagerie_server.interceptors.requests import MESSAGE_OVERHEAD
 from menagerie_server.readiness import State
 
 if TYPE_CHECKING:
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
     from menagerie_server.readiness import Models
     from menagerie_server.settings import Settings
 
-MESSAGE_OVERHEAD: Final = 64 * 1024
-"""What a message may hold beside the largest body that Envoy lets through."""
+MEBIBYTE: Final = 1024 * 1024
 MAX_METADATA_BYTES: Final = 256 * 1024
 """More than the headers that Envoy accepts: 60 KiB, of which it may repeat some."""
 
@@ -89,11 +89,19 @@ class RpcServer:
         reflection.enable_server_reflection((*services, HEALTH_SERVICE, reflection.SERVICE_NAME), server)
 
     async def _interceptors(self) -> tuple[grpc.aio.ServerInterceptor, ...]:
+        settings = self._settings
         calls = CallInterceptor(
             check=ApiKeyCheck(self._keys),
-            admission=CallerLimit(self._settings.max_calls_per_caller),
+            admission=Admission(
+                CallLimits(
+                    calls=settings.max_calls_per_caller,
+                    request_bytes=settings.max_request_mb * MEBIBYTE,
+                    request_bytes_of_caller=settings.max_request_mb_per_caller * MEBIBYTE,
+                )
+            ),
+            max_discarded_bytes=settings.max_discarded_mb * MEBIBYTE,
             errors={one.api.service: one.errors for one in self._served},
-            default_deadline_seconds=self._settings.default_deadline_seconds,
+            default_deadline_seconds=settings.default_deadline_seconds,
         )
         return (*await self._tracing(), calls)
 

@@ -93,6 +93,12 @@ class Settings(BaseSettings):
     """Envoy passes on some thousand calls a second in one thread; models need the other cores."""
     max_calls_per_caller: PositiveInt = 2048
     """How many calls of one address a worker runs, or waits for the rest of, at once."""
+    max_request_mb: PositiveInt = 512
+    """The requests that a worker holds at once, in MiB; one more is refused at once."""
+    max_request_mb_per_caller: PositiveInt = 256
+    """The requests of one address of these, in MiB."""
+    max_discarded_mb: PositiveInt = 128
+    """How much more than it may have a body is read to its end, in MiB, for clients that listen only then."""
     max_connections: PositiveInt = 10_000
     """How many connections callers may hold, to all listeners together; one more is closed at once."""
     idle_seconds: PositiveFloat = 60.0

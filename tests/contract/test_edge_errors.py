@@ -133,11 +133,13 @@ def test_headers_beyond_all_measure(client: httpx.Client, name: str) -> None:
 
 
 @each_api
-def test_a_body_that_is_too_large_is_refused_by_its_announced_length(
+def test_a_body_that_would_be_too_large_is_refused_before_it_is_sent(
     server: RunningServer, name: str
 ) -> None:
+    """Whoever waits for 100 Continue is told at once."""
     api = APIS[name]
-    head = f"POST {api.upload} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {api.limit + 1}\r\n\r\n"
+    fields = f"host: localhost\r\nexpect: 100-continue\r\ncontent-length: {api.limit + 1}"
+    head = f"POST {api.upload} HTTP/1.1\r\n{fields}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", server.ports[name]), timeout=20) as connection:
         connection.sendall(head.encode())
         answer = connection.recv(65536).decode()

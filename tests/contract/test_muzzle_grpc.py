@@ -132,4 +132,5 @@ async def test_more_than_32_megabytes_are_refused(channel: grpc.aio.Channel) -> 
         await muzzle_pb2_grpc.MuzzleServiceStub(channel).DomainCheck(
             pb.DomainCheckRequest(photo=bytes(33 * cases.MEBIBYTE))
         )
-    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert refused.value.details() == "The request is too large. It may have 32 MB."

@@ -159,6 +159,15 @@ async def test_the_url_is_on_the_host_that_the_edge_names(
     assert answer.image_url == f"{base or server.api('nsfw')}/image/{answer.image_id}"
 
 
+@pytest.mark.parametrize("host", ["", "moderation.example:81"])
+def test_the_url_is_where_the_caller_came_from(server: RunningServer, host: str) -> None:
+    for base in (server.api("nsfw"), f"{server.front_door}/nsfw"):
+        with httpx.Client(base_url=base, timeout=60, headers={"host": host} if host else {}) as client:
+            answer = judge(client, images.jpeg()).json()
+        url = urlsplit(base)
+        assert answer["image_url"] == f"http://{host or url.netloc}{url.path}/image/{answer['image_id']}"
+
+
 def test_the_url_is_on_the_public_address(public: tuple[RunningServer, Path]) -> None:
     server, _ = public
     with httpx.Client(base_url=server.api("nsfw"), timeout=60) as client:

@@ -19,7 +19,7 @@ from menagerie_envoy import SPECIES, Address, Edge, Listener, command, write_con
 from menagerie_inference.errors import Overloaded
 from menagerie_server.authentication import ApiKeyCheck
 from menagerie_server.errors import InvalidRequest, MissingField
-from menagerie_server.interceptors.callers import CallerLimit
+from menagerie_server.interceptors.callers import Admission, CallLimits
 from menagerie_server.interceptors.calls import CallInterceptor
 
 if TYPE_CHECKING:
@@ -55,7 +55,11 @@ class Failing(species_pb2_grpc.SpeciesServiceServicer):
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.AsyncClient]:
     interceptor = CallInterceptor(
-        check=ApiKeyCheck({}), admission=CallerLimit(64), errors={}, default_deadline_seconds=10
+        check=ApiKeyCheck({}),
+        admission=Admission(CallLimits(64, 2**20, 2**20)),
+        max_discarded_bytes=2**20,
+        errors={},
+        default_deadline_seconds=10,
     )
     server = grpc.aio.server(interceptors=(interceptor,))
     species_pb2_grpc.add_SpeciesServiceServicer_to_server(Failing(), server)  # type: ignore[abstract]

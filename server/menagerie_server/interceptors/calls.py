@@ -5,24 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, TypeAlias
 
 import grpc
 import structlog
 from grpc_status import rpc_status
 
 from menagerie_inference.errors import DeadlineExceeded
-from menagerie_server.errors import WIRE_ERRORS, MalformedRequest, wire_error
+from menagerie_server.errors import WIRE_ERRORS, wire_error
 from menagerie_server.interceptors.request_log import REQUEST_ID, REQUEST_ID_HEADER, CallMetrics, RequestLog
+from menagerie_server.interceptors.requests import RequestReader, discard, message_parser
 
 if TYPE_CHECKING:
     from menagerie_server.authentication import ApiKeyCheck
     from menagerie_server.errors import WireErrors
     from menagerie_server.interceptors import Context, Handler
-    from menagerie_server.interceptors.callers import CallerLimit
+    from menagerie_server.interceptors.callers import Admission, AdmittedCall
 
 Behaviour: TypeAlias = Callable[[Any, "Context"], Any]
-Read: TypeAlias = Callable[[AsyncIterator[object]], Awaitable[object]]
+Read: TypeAlias = "Callable[[AsyncIterator[object], AdmittedCall, Callable[[], None]], Awaitable[object]]"
 
 OURS = "/menagerie."
 """Health checks and reflection are the libraries' own, and are left alone."""
@@ -34,6 +35,14 @@ DEADLINE: ContextVar[float | None] = ContextVar("deadline", default=None)
 """The deadline of the current call, in the event loop's time; queues drop work that is too late for it."""
 
 _log = structlog.get_logger()
+
+
+class Status(NamedTuple):
+    """What a failed call ends with."""
+
+    code: grpc.StatusCode
+    details: str
+    trailing_metadata: tuple[tuple[str, str | bytes], ...]
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
@@ -48,13 +57,15 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self,
         *,
         check: ApiKeyCheck,
-        admission: CallerLimit,
+        admission: Admission,
+        max_discarded_bytes: int,
         errors: Mapping[str, WireErrors],
         default_deadline_seconds: float,
     ) -> None:
         """Take the table of errors of each gRPC service, by its full name; the base table is the others'."""
         self._check = check
         self._admission = admission
+        self._max_discarded_bytes = max_discarded_bytes
         self._errors = errors
         self._default_deadline_seconds = default_deadline_seconds
         self._wrapped: dict[str, Handler] = {}
@@ -82,11 +93,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             wrap, make = self._stream, grpc.stream_stream_rpc_method_handler
         # gRPC reads every request as a stream: a message that it cannot parse it would answer in words of its
         # own, and one that breaks off never.
-        read = _same if handler.request_streaming else _only
+        read = _same if handler.request_streaming else RequestReader(method).read
         endless = handler.request_streaming or handler.response_streaming
         seconds = float("inf") if endless else self._default_deadline_seconds
         call = wrap(behaviour, read, method, seconds)
-        return make(call, handler.request_deserializer, _unless_bytes(handler.response_serializer))
+        parse = message_parser(handler, method)
+        return make(call, parse, _unless_bytes(handler.response_serializer))
 
     # One flat function for each: nested context managers of generators cost each call 50 microseconds more.
 
@@ -97,11 +109,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             with RequestLog(method, context), CallMetrics(method, context):
                 try:
                     self._check(method, context)
-                    with self._admission(context):
-                        async with time_limit(context, seconds):
-                            return await behaviour(await read(requests), context)
+                    with self._admission(context) as admitted:
+                        async with TimeLimit(context, seconds) as limit:
+                            return await behaviour(await read(requests, admitted, limit.restart), context)
                 except Exception as error:  # noqa: BLE001 - the last place that can keep a text from the caller
-                    await _abort(context, error, errors)
+                    status = _status_of(error, errors)
+                return await self._refuse(context, status)
 
         return call
 
@@ -112,66 +125,82 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             with RequestLog(method, context), CallMetrics(method, context):
                 try:
                     self._check(method, context)
-                    with self._admission(context):
-                        async with time_limit(context, seconds):
-                            async for response in behaviour(await read(requests), context):
+                    with self._admission(context) as admitted:
+                        async with TimeLimit(context, seconds) as limit:
+                            request = await read(requests, admitted, limit.restart)
+                            async for response in behaviour(request, context):
                                 yield response
+                        return
                 except Exception as error:  # noqa: BLE001
-                    await _abort(context, error, errors)
+                    status = _status_of(error, errors)
+                await self._refuse(context, status)
 
         return call
+
+    async def _refuse(self, context: Context, status: Status) -> NoReturn:
+        # Outside of an except clause: gRPC keeps what abort() raises, and with it the error that is handled,
+        # and the request in its traceback, until the garbage collector comes by.
+        await discard(context, self._max_discarded_bytes)
+        await context.abort(status.code, status.details, status.trailing_metadata)
 
     def _errors_of(self, method: str) -> WireErrors:
         service = method.removeprefix("/").partition("/")[0]
         return self._errors.get(service, WIRE_ERRORS)
 
 
-async def _same(requests: AsyncIterator[object]) -> object:
-    """Return the messages of a streamed request."""
+async def _same(requests: AsyncIterator[object], *_: object) -> object:
+    """Return the messages of a streamed request, unread."""
     return requests
 
 
-async def _only(requests: AsyncIterator[object]) -> object:
-    """Return the message of a unary request.
+class TimeLimit:
+    """Ends a call with a `TimeoutError` once its deadline has passed, its caller's or the default one."""
 
-    Raises:
-        MalformedRequest: there is none, or it breaks off.
-    """
-    async for request in requests:
-        return request
-    raise MalformedRequest
+    def __init__(self, context: Context, default_seconds: float) -> None:
+        """Read the caller's deadline.
+
+        Raises:
+            DeadlineExceeded: it is too near to be kept.
+        """
+        remaining = context.time_remaining()
+        self._default = default_seconds if remaining is None else None
+        seconds = default_seconds if remaining is None else remaining - MARGIN_SECONDS
+        if seconds <= 0:
+            raise DeadlineExceeded
+        self._timeout = asyncio.timeout_at(self._deadline_in(seconds))
+
+    async def __aenter__(self) -> Self:
+        await self._timeout.__aenter__()
+        return self
+
+    async def __aexit__(self, *raised: Any) -> None:  # noqa: ANN401 - as asyncio.Timeout
+        await self._timeout.__aexit__(*raised)
+
+    def restart(self) -> None:
+        """Begin the default time anew: a large request takes its time to arrive, and then none is lost."""
+        if self._default is not None:
+            self._timeout.reschedule(self._deadline_in(self._default))
+
+    def _deadline_in(self, seconds: float) -> float:
+        deadline = asyncio.get_running_loop().time() + seconds
+        DEADLINE.set(deadline)
+        return deadline
 
 
-def time_limit(context: Context, default_seconds: float) -> asyncio.Timeout:
-    """Return what ends a call with a `TimeoutError` once its deadline has passed.
-
-    Raises:
-        DeadlineExceeded: the deadline is too near to be kept.
-    """
-    remaining = context.time_remaining()
-    seconds = default_seconds if remaining is None else remaining - MARGIN_SECONDS
-    if seconds <= 0:
-        raise DeadlineExceeded
-    deadline = asyncio.get_running_loop().time() + seconds
-    DEADLINE.set(deadline)
-    return asyncio.timeout_at(deadline)
-
-
-async def _abort(context: Context, error: Exception, errors: WireErrors) -> NoReturn:
-    """End a failed call with the code, the text and the details of its API's table of errors.
+def _status_of(error: Exception, errors: WireErrors) -> Status:
+    """Return the code, the text and the details of a failed call, as its API's table of errors has them.
 
     An unexpected error's text goes into the log alone. What was aborted before has its status already.
     """
     if isinstance(error, grpc.aio.AbortError):
         raise error
-    # A TimeoutError is what time_limit() ends a call with.
+    # A TimeoutError is what a TimeLimit ends a call with.
     wire = wire_error(DeadlineExceeded() if isinstance(error, TimeoutError) else error, errors)
     if wire.code is grpc.StatusCode.INTERNAL:
         _log.error("call failed", exc_info=error)
     request_id = REQUEST_ID.get()
     status = rpc_status.to_status(wire.status(str(error), request_id))
-    metadata = (*status.trailing_metadata, (REQUEST_ID_HEADER, request_id))
-    await context.abort(status.code, status.details, metadata)
+    return Status(status.code, status.details, (*status.trailing_metadata, (REQUEST_ID_HEADER, request_id)))
 
 
 def _unless_bytes(serialise: Callable[[Any], bytes] | None) -> Callable[[Any], bytes]:

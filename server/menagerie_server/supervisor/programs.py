@@ -65,6 +65,7 @@ def envoy(settings: Settings, folder: Path, lock: int) -> Program:
         idle_seconds=settings.idle_seconds,
         request_seconds=settings.request_seconds,
         idle_connection_seconds=settings.idle_connection_seconds,
+        max_discarded_bytes=settings.max_discarded_mb * 1024**2,
         max_heap_bytes=settings.envoy_max_heap_mb * 1024**2,
         threads=settings.envoy_threads,
     )

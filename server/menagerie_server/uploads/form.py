@@ -134,9 +134,9 @@ class FormReader:
             for event in self._parser.parse(piece):
                 self._receive(event)
         except ParserLimitReached as error:
-            raise InvalidRequest(TOO_MUCH.format(self._max_parts, MAX_HEADER_BYTES)) from error
+            raise InvalidRequest(TOO_MUCH.format(self._max_parts, MAX_HEADER_BYTES)) from _alone(error)
         except MultipartError as error:
-            raise InvalidRequest(MALFORMED) from error
+            raise InvalidRequest(MALFORMED) from _alone(error)
 
     def close(self) -> Form:
         """Return the form after the last piece."""
@@ -144,7 +144,7 @@ class FormReader:
             try:
                 self._parser.close()
             except MultipartError as error:
-                raise InvalidRequest(CUT_OFF) from error
+                raise InvalidRequest(CUT_OFF) from _alone(error)
         return Form(tuple(self._parts))
 
     def _receive(self, event: MultipartSegment | bytes | None) -> None:
@@ -184,6 +184,11 @@ class _Parser(PushMultipartParser):  # type: ignore[misc]  # the library has no 
         segment.name = _readable(content_disposition_unquote(parameters.get("name", "")))
         segment.filename = _filename(parameters)
         return segment
+
+
+def _alone(error: MultipartError) -> MultipartError:
+    # The parser keeps its error: with a traceback both, and the body, would wait for the garbage collector.
+    return error.with_traceback(None)
 
 
 def _parser(content_type: str, max_parts: int) -> _Parser:

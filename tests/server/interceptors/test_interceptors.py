@@ -10,12 +10,13 @@ from typing import Any, TypeAlias
 
 import grpc
 import pytest
+from google.protobuf.empty_pb2 import Empty
 from google.rpc.error_details_pb2 import ErrorInfo, RequestInfo
 from grpc_status import rpc_status
 
 from menagerie_inference.errors import Overloaded
 from menagerie_server.authentication import ApiKeyCheck
-from menagerie_server.interceptors.callers import CallerLimit
+from menagerie_server.interceptors.callers import Admission, CallLimits
 from menagerie_server.interceptors.calls import DEADLINE, CallInterceptor
 from menagerie_server.logs import configure_logs
 from menagerie_server.metrics import CALLS
@@ -40,20 +41,24 @@ async def answering() -> bytes:
 
 @asynccontextmanager
 async def serving(behave: Behaviour, *, default_seconds: float = 30.0) -> AsyncIterator[grpc.aio.Channel]:
-    async def unary(_request: bytes, _context: object) -> bytes:
+    async def unary(_request: Empty, _context: object) -> bytes:
         return await behave()
 
-    async def stream(_request: bytes, _context: object) -> AsyncIterator[bytes]:
+    async def stream(_request: Empty, _context: object) -> AsyncIterator[bytes]:
         yield b"first"
         yield await behave()
 
     interceptor = CallInterceptor(
-        check=ApiKeyCheck({}), admission=CallerLimit(64), errors={}, default_deadline_seconds=default_seconds
+        check=ApiKeyCheck({}),
+        admission=Admission(CallLimits(64, 2**20, 2**20)),
+        max_discarded_bytes=1024,
+        errors={},
+        default_deadline_seconds=default_seconds,
     )
     server = grpc.aio.server(interceptors=(interceptor,))
     handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
-        "Unary": grpc.unary_unary_rpc_method_handler(unary),
-        "Stream": grpc.unary_stream_rpc_method_handler(stream),
+        "Unary": grpc.unary_unary_rpc_method_handler(unary, Empty.FromString),
+        "Stream": grpc.unary_stream_rpc_method_handler(stream, Empty.FromString),
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("menagerie.test.Test", handlers),))
     port = server.add_insecure_port("127.0.0.1:0")
