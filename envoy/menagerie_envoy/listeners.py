@@ -13,7 +13,7 @@ from menagerie_envoy.edge import InternalAddress
 from menagerie_envoy.filters import TRANSCODER, api_filters, continue_filters, disabled, front_door_filters
 from menagerie_envoy.front_page import front_page_routes
 from menagerie_envoy.pages import MAX_FILE_BYTES
-from menagerie_envoy.replies import local_replies
+from menagerie_envoy.replies import front_door_replies, local_replies
 from menagerie_envoy.routes import api_hosts, continue_hosts, malformed, to, without
 from menagerie_envoy.typed import Json, seconds, typed
 
@@ -104,7 +104,7 @@ def front_door(edge: Edge, descriptors: Descriptors) -> Json:
         "front_door",
         edge,
         address=edge.front_door,
-        local_reply_config=local_replies(SYSTEM),
+        local_reply_config=front_door_replies(SYSTEM, edge.listeners),
         route_config={
             "virtual_hosts": [{"name": "front_door", "domains": ["*"], "routes": routes}],
             "max_direct_response_body_size_bytes": MAX_FILE_BYTES,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from menagerie_envoy.typed import Json, typed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from menagerie_envoy.apis import Api
 
 # The flags are Envoy's: https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage
@@ -24,21 +26,48 @@ BY_STATUS = (403, 404, 405, 408, 413, 429, 431)
 
 def local_replies(api: Api) -> Json:
     """Return the local_reply_config of an API: the first mapper that fits an error decides."""
-    return {
-        "mappers": [
-            _redirect(),
-            # A path of REST was asked for with a content type of gRPC-Web's.
-            _by_status(api, 415),
-            _native_grpc(),
-            # Envoy's own text repeats what the caller sent, and that may be megabytes.
-            _by_expression(api, MALFORMED, 422),
-            _by_expression(api, NOT_HTTP, 400),
-            *(_by_status(api, status) for status in BY_STATUS),
-            _by_flags(api, UPSTREAM_TIMEOUT, 504),
-            _by_flags(api, UPSTREAM_DOWN, 503),
-        ],
-        "body_format": {"json_format": {api.error_key: "%LOCAL_REPLY_BODY%"}},
-    }
+    return {"mappers": _mappers(api), "body_format": _body(api, "%LOCAL_REPLY_BODY%")}
+
+
+def front_door_replies(system: Api, apis: Iterable[Api]) -> Json:
+    """Return the local_reply_config of the front door: under an API's prefix, errors are in its shape."""
+    mappers = [_under(f"/{api.name}/", mapper) for api in apis for mapper in (*_mappers(api), _other(api))]
+    return {"mappers": [*mappers, *_mappers(system)], "body_format": _body(system, "%LOCAL_REPLY_BODY%")}
+
+
+def _under(prefix: str, mapper: Json) -> Json:
+    there = _header(":path", string_match={"prefix": prefix})
+    return mapper | {"filter": {"and_filter": {"filters": [there, mapper["filter"]]}}}
+
+
+def _other(api: Api) -> Json:
+    """Keep Envoy's status and text of any other error."""
+    condition = {"status_code_filter": {"comparison": {"op": "GE", "value": _runtime(400)}}}
+    return {"filter": condition, "body_format_override": _body(api, "%LOCAL_REPLY_BODY%")}
+
+
+def _body(api: Api, text: str) -> Json:
+    return {"json_format": {api.error_key: text}}
+
+
+def _runtime(value: int) -> Json:
+    # Envoy asks for a name by which the value could be changed while it runs; nobody does.
+    return {"default_value": value, "runtime_key": f"menagerie.reply.{value}"}
+
+
+def _mappers(api: Api) -> list[Json]:
+    return [
+        _redirect(),
+        # A path of REST was asked for with a content type of gRPC-Web's.
+        _by_status(api, 415),
+        _native_grpc(),
+        # Envoy's own text repeats what the caller sent, and that may be megabytes.
+        _by_expression(api, MALFORMED, 422),
+        _by_expression(api, NOT_HTTP, 400),
+        *(_by_status(api, status) for status in BY_STATUS),
+        _by_flags(api, UPSTREAM_TIMEOUT, 504),
+        _by_flags(api, UPSTREAM_DOWN, 503),
+    ]
 
 
 def _native_grpc() -> Json:
@@ -57,9 +86,8 @@ def _native_grpc() -> Json:
 
 
 def _redirect() -> Json:
-    value = {"default_value": 399, "runtime_key": "menagerie.reply.redirect"}
     return {
-        "filter": {"status_code_filter": {"comparison": {"op": "LE", "value": value}}},
+        "filter": {"status_code_filter": {"comparison": {"op": "LE", "value": _runtime(399)}}},
         "body_format_override": {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}},
     }
 
@@ -71,8 +99,8 @@ def _by_expression(api: Api, expression: str, status: int) -> Json:
 
 
 def _by_status(api: Api, status: int) -> Json:
-    value = {"default_value": status, "runtime_key": f"menagerie.reply.{status}"}
-    return _mapper(api, {"status_code_filter": {"comparison": {"op": "EQ", "value": value}}}, status)
+    comparison = {"op": "EQ", "value": _runtime(status)}
+    return _mapper(api, {"status_code_filter": {"comparison": comparison}}, status)
 
 
 def _by_flags(api: Api, flags: list[str], status: int) -> Json:
@@ -84,7 +112,7 @@ def _mapper(api: Api, condition: Json, status: int) -> Json:
     return {
         "filter": condition,
         "status_code": reply.status,
-        "body_format_override": {"json_format": {api.error_key: reply.text}},
+        "body_format_override": _body(api, reply.text),
     }
 
 

@@ -113,6 +113,17 @@ def test_another_apis_listener_does_not_know_the_system_service(species: httpx.C
     assert species.get("/readyz").status_code == 404
 
 
+@pytest.mark.parametrize(("name", "key"), [("species", "detail"), ("coral", "error"), ("nowhere", "detail")])
+def test_its_own_errors_have_the_shape_of_the_api_that_was_meant(
+    front_door: httpx.Client, name: str, key: str
+) -> None:
+    malformed = {"grpc-timeout": "abc"}
+    refused = front_door.get(f"/{name}/anything", headers=malformed)
+    assert (refused.status_code, refused.json()) == (400, {key: "The header grpc-timeout is malformed."})
+    refused = front_door.get(f"/{name}/anything", headers={"x-long": "x" * 70_000})
+    assert (refused.status_code, list(refused.json())) == (431, ["detail"])
+
+
 def test_a_wrong_path_is_not_found(front_door: httpx.Client) -> None:
     for path in ("/nowhere", "/coral2/", "/speciesx"):
         assert front_door.get(path).status_code == 404
