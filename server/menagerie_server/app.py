@@ -59,7 +59,7 @@ class Worker:
         stopped = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
         async with AsyncExitStack() as stack:
-            engine = await stack.enter_async_context(LocalEngine(cores=self._cores, observe=batch_observer))
+            engine = await stack.enter_async_context(self._engine())
             models = Models(Registry.for_profile(self._settings.profile), engine)
             resources = await self._open(stack)
             served = [kind(resources) for kind in SERVED if models.fills(kind.roles)]
@@ -94,12 +94,18 @@ class Worker:
         await api.load(models)
         await server.update_health(api)
 
+    def _engine(self) -> LocalEngine:
+        wait = self._settings.max_wait_seconds
+        return LocalEngine(cores=self._cores, max_wait_seconds=wait, observe=batch_observer)
+
     async def _open(self, stack: AsyncExitStack) -> Resources:
         """Open the resources that the APIs share; they are closed in the reverse order."""
         settings, cores = self._settings, self._cores
         if settings.database_url is None:
             raise ValueError("a worker is told of its database by whoever starts it")
-        decoder = ImageDecoder(threads=cores, observe=DECODE_QUEUE_SECONDS.observe)
+        decoder = ImageDecoder(
+            threads=cores, max_wait_seconds=settings.max_wait_seconds, observe=DECODE_QUEUE_SECONDS.observe
+        )
         await stack.enter_async_context(decoder)
         # A thread for each job that runs: opening and drawing a photograph takes seconds, and its memory.
         count = max(settings.jobs_per_worker, cores)

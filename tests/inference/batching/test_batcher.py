@@ -121,6 +121,23 @@ async def test_it_refuses_at_once_exactly_when_its_queue_is_full(model: Model) -
         await batcher.submit(images(6))
 
 
+async def test_a_request_that_would_wait_too_long_is_refused_at_once(model: Model) -> None:
+    policy = BatchPolicy(max_batch=4, max_wait_seconds=WAIT / 10)
+    async with Batcher(model, policy) as batcher:
+        async with model.held(batcher, policy):
+            await asyncio.sleep(WAIT)
+        async with model.held(batcher, policy):
+            accepted = start(batcher, images(4))
+            await asyncio.sleep(0)
+            with pytest.raises(Overloaded):
+                await batcher.submit(images(1))
+            with pytest.raises(Overloaded):
+                await batcher.submit(images(1), asyncio.get_running_loop().time() + WAIT / 100)
+            assert batcher.statistics().rejected == 2
+        await asyncio.gather(*accepted)
+        await batcher.submit(images(1))
+
+
 async def test_a_request_that_can_never_fit_is_refused(model: Model) -> None:
     async with Batcher(model, BatchPolicy(max_batch=4, max_queue=6)) as batcher:
         with pytest.raises(Overloaded):
