@@ -177,15 +177,17 @@ async def test_the_rest_of_a_call_is_forgotten_once_one_of_its_photos_fails(phot
         HeldSpec.free.set()
 
 
-async def test_a_caller_who_leaves_the_queue_frees_its_place(photo: bytes) -> None:
+async def test_a_caller_who_leaves_the_queue_frees_its_place(photo: bytes, held_spec: HeldSpec) -> None:
     async with ImageDecoder(threads=1, max_waiting=1) as decoder:
-        running, waiting = _start(decoder, photo, 2)
+        running = asyncio.create_task(decoder.decode(photo, held_spec))
+        (waiting,) = _start(decoder, photo, 1)
         await asyncio.sleep(0)
         assert decoder.statistics() == (1, 1)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
         other = asyncio.create_task(decoder.decode(photo, SPEC))
+        HeldSpec.free.set()
         await asyncio.gather(running, other)
 
 
