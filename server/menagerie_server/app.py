@@ -25,7 +25,7 @@ from menagerie_server.jobs.job import JobLimits
 from menagerie_server.jobs.jobs import CONNECTIONS, Jobs
 from menagerie_server.jobs.worker import lower_thread_priority
 from menagerie_server.logs import configure_logs
-from menagerie_server.metrics import DECODE_QUEUE_SECONDS, batch_observer
+from menagerie_server.metrics import DECODE_QUEUE_SECONDS, batch_observer, sample_queues
 from menagerie_server.readiness import Models, State
 from menagerie_server.rpc_server import RpcServer
 from menagerie_server.store.objects import Objects, default_url
@@ -62,6 +62,8 @@ class Worker:
             engine = await stack.enter_async_context(self._engine())
             models = Models(Registry.for_profile(self._settings.profile), engine)
             resources = await self._open(stack)
+            sampling = asyncio.create_task(sample_queues(resources.decoder, engine.models))
+            stack.callback(sampling.cancel)
             served = [kind(resources) for kind in SERVED if models.fills(kind.roles)]
             for api in served:
                 await stack.enter_async_context(api)

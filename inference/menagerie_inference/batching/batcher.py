@@ -156,7 +156,6 @@ class Batcher:
         self._running.update(batch)
         self._statistics.running += images
         self._statistics.batches += 1
-        self._statistics.last_batch = images
         return images
 
     async def _answer(self, batch: list[Item]) -> float:

@@ -98,6 +98,7 @@ class LocalEngine:
         self._cores = cores or len(os.sched_getaffinity(0))
         self._max_wait_seconds = max_wait_seconds
         self._observe = observe
+        self.models: list[LocalModel] = []
         self._stack = AsyncExitStack()
         self._open = False
 
@@ -134,4 +135,5 @@ class LocalEngine:
         batcher = Batcher(backend.run, policy, threads=self._threads, observer=observer)
         model = LocalModel(manifest, backend, await self._stack.enter_async_context(batcher), observer)
         self._stack.callback(model.close)
+        self.models.append(model)
         return model

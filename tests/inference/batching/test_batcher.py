@@ -40,8 +40,6 @@ async def test_what_arrives_while_a_batch_runs_makes_the_next_one(model: Model) 
         answers = await asyncio.gather(*tasks)
         assert [len(batch) for batch in model.batches] == [5]
         assert [answer["sum"].item() for answer in answers] == [0, 12, 24, 36, 48]
-        assert batcher.statistics().last_batch == 5
-        assert batcher.statistics().mean_batch == (8 + 5) / 2
 
 
 async def test_a_batch_counts_images_and_divides_no_request_that_fits(model: Model) -> None:
