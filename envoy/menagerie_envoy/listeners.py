@@ -61,7 +61,7 @@ def api_listener(api: Api, edge: Edge, descriptors: Path) -> Json:
         address=listener.address,
         local_reply_config=local_replies(api),
         route_config={
-            "virtual_hosts": api_hosts(api, listener),
+            "virtual_hosts": api_hosts(api, listener, workers=len(edge.workers)),
             "ignore_port_in_host_matching": True,
             "max_direct_response_body_size_bytes": MAX_FILE_BYTES,
         },

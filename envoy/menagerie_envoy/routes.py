@@ -38,6 +38,7 @@ EXPOSED_HEADERS = (
     "x-total-count"
 )
 PREFLIGHT_SECONDS = 600
+MAX_KEPT_BYTES = 1024 * 1024
 PREFLIGHT: Json = {
     "prefix": "/",
     "headers": [
@@ -47,6 +48,20 @@ PREFLIGHT: Json = {
 }
 
 BODIED = frozenset({"POST", "PUT", "PATCH"})
+
+_TRY_ANOTHER: Json = {
+    "retry_policy": {
+        "retry_on": "connect-failure",
+        "num_retries": 1,
+        "retry_host_predicate": [
+            {"name": "envoy.retry_host_predicates.previous_hosts", "typed_config": typed("previous_hosts")}
+        ],
+        "host_selection_retry_max_attempts": "20",
+    },
+    # A larger body is not kept for a second attempt.
+    "per_request_buffer_limit_bytes": MAX_KEPT_BYTES,
+}
+"""A call that reaches no worker, as that has ended a moment ago, goes to another one."""
 
 WRONG_HOST = "Invalid host header"
 
@@ -99,13 +114,14 @@ def without(route: Json, *filters: str) -> Json:
     return {**route, "typed_per_filter_config": {name: disabled() for name in filters}}
 
 
-def api_hosts(api: Api, listener: Listener) -> list[Json]:
+def api_hosts(api: Api, listener: Listener, *, workers: int) -> list[Json]:
     """Return the virtual hosts of an API's own listener."""
     host = {
         "name": api.name,
         "domains": list(listener.allowed_hosts),
         "routes": [*_redirect(listener), *malformed(), *_routes(api, listener)],
         "typed_per_filter_config": {CORS: _cors(listener)},
+        **(_TRY_ANOTHER if workers > 1 else {}),
     }
     if ANY in listener.allowed_hosts:
         return [host | {"domains": [ANY]}]

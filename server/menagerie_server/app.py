@@ -27,7 +27,7 @@ from menagerie_server.jobs.worker import lower_thread_priority
 from menagerie_server.logs import configure_logs
 from menagerie_server.metrics import DECODE_QUEUE_SECONDS, batch_observer, sample_queues
 from menagerie_server.readiness import Models, State
-from menagerie_server.rpc_server import RpcServer
+from menagerie_server.rpc_server import RpcServer, another_worker_serves
 from menagerie_server.store.objects import Objects, default_url
 from menagerie_server.store.pool import Database
 
@@ -68,10 +68,13 @@ class Worker:
             for api in served:
                 await stack.enter_async_context(api)
             server = RpcServer(self._settings, self._index, served, models)
+            loading = asyncio.gather(*(self._load(api, models, server) for api in served))
+            if await another_worker_serves(self._settings, self._index):
+                await loading  # meanwhile that one takes all calls
             await stack.enter_async_context(server)
             # Watches would outlast the drain: they are ended first.
             stack.callback(resources.jobs.begin_shutdown)
-            await asyncio.gather(*(self._load(api, models, server) for api in served))
+            await loading
             self._require_one(served, models)
             resources.jobs.work()
             # What exists now stays until the end: the garbage collector need not traverse it again.

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import grpc
-import httpx
 import pytest
 from tests.support.images import jpeg
 from tests.support.processes import HANG_GUARD_SECONDS, descendants, living, wait_until
@@ -62,19 +61,13 @@ def half_a_request(server: ServerProcess) -> Iterator[HalfRequest]:
         yield HalfRequest(connection, body[100:])
 
 
-def ask_envoy(server: ServerProcess, path: str) -> httpx.Response:
-    transport = httpx.HTTPTransport(uds=str(server.folder / "envoy" / "admin.sock"))
-    with httpx.Client(transport=transport, base_url="http://envoy") as admin:
-        return admin.get(path)
-
-
 def active_requests(server: ServerProcess) -> int:
-    text = ask_envoy(server, "/stats?filter=^http.species.downstream_rq_active$").text
+    text = server.ask_envoy("/stats?filter=^http.species.downstream_rq_active$").text
     return int(text.rpartition(":")[2])
 
 
 def is_draining(server: ServerProcess) -> bool:
-    return bool(ask_envoy(server, "/server_info").json()["state"] == "DRAINING")
+    return bool(server.ask_envoy("/server_info").json()["state"] == "DRAINING")
 
 
 def test_a_request_that_runs_is_answered(server: ServerProcess) -> None:
