@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import grpc
-import httpx
 import pytest
+from tests.support.callers import callers
 from tests.support.images import jpeg
 from tests.support.processes import descendants, living
 from tests.support.server_process import ServerProcess, ending
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 PR_SET_CHILD_SUBREAPER = 36
 """Linux, prctl(2)."""
-PHOTO = jpeg()
 
 
 @pytest.fixture
@@ -79,7 +78,7 @@ def test_a_start_right_after_everything_was_killed(server: ServerProcess) -> Non
 
 def test_a_start_right_after_the_supervisor_was_killed_under_load(server: ServerProcess) -> None:
     started = descendants(server.pid)
-    with callers(server):
+    with callers(server), open_stream(server):
         server.signal(signal.SIGKILL)
         server.wait()
         server.start()
@@ -99,33 +98,17 @@ def test_the_process_id_of_a_killed_database_may_be_anothers(server: ServerProce
 
 
 @contextmanager
-def callers(server: ServerProcess) -> Iterator[None]:
-    """Let callers upload, and one keep a stream open at the worker, until the end of the block."""
-    end, under_load = threading.Event(), threading.Event()
-
-    def upload() -> None:
-        with httpx.Client(trust_env=False, timeout=60) as client:
-            while not end.is_set():
-                with suppress(httpx.HTTPError):
-                    client.send(server.photo_request())
+def open_stream(server: ServerProcess) -> Iterator[None]:
+    """Keep a stream open at the worker itself until the end of the block."""
+    end = threading.Event()
 
     def photographs() -> Iterator[PredictStreamRequest]:
-        yield PredictStreamRequest(image=Image(content=PHOTO))
-        under_load.set()
+        yield PredictStreamRequest(image=Image(content=jpeg()))
         end.wait()
 
-    def stream() -> None:
-        with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel, suppress(grpc.RpcError):
-            list(SpeciesServiceStub(channel).PredictStream(photographs()))
-
-    kinds = (upload, upload, upload, upload, stream)
-    threads = [threading.Thread(target=kind) for kind in kinds]
-    for thread in threads:
-        thread.start()
-    try:
-        assert under_load.wait(60)
-        yield
-    finally:
-        end.set()
-        for thread in threads:
-            thread.join()
+    with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
+        next(SpeciesServiceStub(channel).PredictStream(photographs()))
+        try:
+            yield
+        finally:
+            end.set()

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections import Counter
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
+from tests.support.callers import CALLERS, callers
 from tests.support.processes import wait_until
 from tests.support.server_process import ServerProcess, ending
 
@@ -18,36 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-CALLERS = 8
-
 
 @pytest.fixture
 def server(folder: Path) -> Iterator[ServerProcess]:
     with ending(ServerProcess(folder / "data", workers=2)) as server:
         server.start()
         yield server
-
-
-@contextmanager
-def callers(server: ServerProcess) -> Iterator[Counter[tuple[int, str]]]:
-    """Let callers upload photographs until the end of the block; count the answers."""
-    end, answers = threading.Event(), Counter[tuple[int, str]]()
-
-    def upload() -> None:
-        with httpx.Client(trust_env=False, timeout=60) as client:
-            while not end.is_set():
-                reply = client.send(server.photo_request())
-                answers[reply.status_code, "" if reply.is_success else reply.text] += 1
-
-    threads = [threading.Thread(target=upload) for _ in range(CALLERS)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield answers
-    finally:
-        end.set()
-        for thread in threads:
-            thread.join()
 
 
 def test_a_killed_worker_costs_the_calls_in_it_alone(server: ServerProcess) -> None:

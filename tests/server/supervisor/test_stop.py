@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
+from tests.support.callers import CALLERS, NOBODY, callers
 from tests.support.images import jpeg
 from tests.support.processes import HANG_GUARD_SECONDS, descendants, living, wait_until
 from tests.support.server_process import ServerProcess, ending
@@ -95,6 +96,16 @@ def test_a_stream_that_runs_goes_on_to_its_end(server: ServerProcess) -> None:
         go_on.set()
         assert [row.id for row in rows] == ["after"]
     assert server.wait() == 0
+
+
+def test_under_constant_load_a_stop_answers_whom_it_has_accepted_and_takes_no_more(
+    server: ServerProcess,
+) -> None:
+    with callers(server) as answers:
+        wait_until(lambda: answers.total() > 2 * CALLERS, "answers")
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+    assert {status for status, _ in answers} == {200, NOBODY}
 
 
 def test_a_second_signal_hurries(server: ServerProcess) -> None:
