@@ -15,7 +15,7 @@ COLLECTOR = "trace_collector"
 
 SYSTEM_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 
-CIRCUIT_BREAKER: Json = {"max_requests": 4096, "max_connections": 1024}
+CIRCUIT_BREAKER: Json = {"max_requests": 4096, "max_connections": 1024, "max_retries": 4096}
 """A call of an API beyond these is answered at once that the service is not available; others' are not."""
 
 CONNECT_SECONDS = 1.0

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from menagerie_envoy.descriptors import Descriptors
     from menagerie_envoy.edge import Address, Certificate, Edge
 
+FRONT_DOOR = "front_door"
+
 REQUEST_HEADERS_SECONDS = 10.0
 
 MAX_HEADERS, MAX_HEADERS_KB = 100, 60
@@ -100,13 +102,13 @@ def front_door(edge: Edge, descriptors: Descriptors) -> Json:
     routes = [*malformed(), *pages, *(to(workers(SYSTEM), {"prefix": prefix}) for prefix in own)]
     for api in edge.listeners:
         routes += _hops(api)
-    return _listener(
-        "front_door",
+    listener = _listener(
+        FRONT_DOOR,
         edge,
         address=edge.front_door,
         local_reply_config=front_door_replies(SYSTEM, edge.listeners),
         route_config={
-            "virtual_hosts": [{"name": "front_door", "domains": ["*"], "routes": routes}],
+            "virtual_hosts": [{"name": FRONT_DOOR, "domains": ["*"], "routes": routes}],
             "max_direct_response_body_size_bytes": MAX_FILE_BYTES,
         },
         http_filters=front_door_filters(SYSTEM, descriptors),
@@ -115,6 +117,8 @@ def front_door(edge: Edge, descriptors: Descriptors) -> Json:
         max_request_headers_kb=MAX_HEADERS_KB,
         common_http_protocol_options=_common_options(edge, MAX_HEADERS),
     )
+    # Envoy can stop these listeners before the others.
+    return listener | {"traffic_direction": "INBOUND"}
 
 
 def _hops(api: Api) -> list[Json]:

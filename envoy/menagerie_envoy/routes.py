@@ -58,6 +58,20 @@ ENCODINGS = "(?i)gzip|identity"
 EXPECTS_CONTINUE = {"name": "expect", "string_match": {"exact": "100-continue", "ignore_case": True}}
 """The client sends the body once it is told to; RFC 9110, section 10.1.1."""
 
+_TRY_ANOTHER: Json = {
+    "retry_policy": {
+        "retry_on": "connect-failure",
+        "num_retries": 1,
+        "retry_host_predicate": [
+            {"name": "envoy.retry_host_predicates.previous_hosts", "typed_config": typed("previous_hosts")}
+        ],
+        "host_selection_retry_max_attempts": "20",
+    },
+    # A larger body is not kept for a second attempt.
+    "per_request_buffer_limit_bytes": MAX_WHOLE_BYTES,
+}
+"""A call that reaches no worker, as that has ended a moment ago, goes to another one."""
+
 WRONG_HOST = "Invalid host header"
 
 AUTHORITY = r"([0-9A-Za-z._~%!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?"
@@ -128,6 +142,7 @@ def api_hosts(api: Api, edge: Edge) -> list[Json]:
         "domains": list(listener.allowed_hosts),
         "routes": [*_redirect(listener), *malformed(), _encoded(), *_routes(api, edge)],
         "typed_per_filter_config": {CORS: _cors(listener)},
+        **_retries(edge),
     }
     if ANY in listener.allowed_hosts:
         return [host | {"domains": [ANY]}]
@@ -138,7 +153,11 @@ def api_hosts(api: Api, edge: Edge) -> list[Json]:
 
 def continue_hosts(api: Api, edge: Edge) -> list[Json]:
     """Return the virtual host of an API for those who waited for 100 Continue."""
-    return [{"name": api.name, "domains": [ANY], "routes": _calls(api, edge)}]
+    return [{"name": api.name, "domains": [ANY], "routes": _calls(api, edge), **_retries(edge)}]
+
+
+def _retries(edge: Edge) -> Json:
+    return _TRY_ANOTHER if len(edge.workers) > 1 else {}
 
 
 def _routes(api: Api, edge: Edge) -> list[Json]:

@@ -28,6 +28,7 @@ _TYPES = {
     "local_ratelimit": "extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
     "ext_authz": "extensions.filters.http.ext_authz.v3.ExtAuthz",
     "body_size_limit": "extensions.filters.http.body_size_limit.v3.BodySizeLimit",
+    "previous_hosts": "extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
     "original_ip": "extensions.http.original_ip_detection.xff.v3.XffConfig",
     "access_log": "extensions.access_loggers.stream.v3.StdoutAccessLog",
     "decompressor": "extensions.filters.http.decompressor.v3.Decompressor",

@@ -14,10 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
-from tenacity import retry, retry_if_exception_type, wait_random_exponential
-
 from menagerie_inference.errors import DeadlineExceeded, Overloaded
-from menagerie_inference.image.decoder import error_place
+from menagerie_inference.overload import retry_overloaded
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -105,7 +103,7 @@ async def run_concurrently(inference: Inference[T], *, deadline: float | None = 
         deadline: in the loop's time, in seconds.
 
     Raises:
-        Overloaded: a model's queue is full.
+        Overloaded: a model's queue is full, or too long for the deadline.
         DeadlineExceeded: it passed before a model was free. What the inference raises passes, too.
     """
 
@@ -121,7 +119,7 @@ async def run_patiently(inference: Inference[T], threads: Executor) -> T:
     The inference's own code between its steps runs in `threads`.
     """
 
-    @retry(retry=retry_if_exception_type(Overloaded), wait=wait_random_exponential(0.05, max=1.0))
+    @retry_overloaded
     async def infer(run: ModelRun) -> Outputs:
         return await run.model.infer(run.images)
 
@@ -146,7 +144,7 @@ class Pipeline:
 
         Raises:
             ImageError: a photograph cannot be used, as `ImageDecoder.decode()` says; its `place` says which.
-            Overloaded: too many photographs, or images for a model, wait already.
+            Overloaded: the call would wait too long for a thread or a model.
             DeadlineExceeded: the deadline passed before a thread or a model was free.
         """
         with self._call(domain) as spread:
@@ -184,11 +182,7 @@ class Pipeline:
             )
 
     async def _spread(self, domain: Domain[T], photographs: Sequence[bytes], deadline: float | None) -> T:
-        async def decode(place: int, data: bytes) -> Views:
-            with error_place(place):
-                return await self._decoder.decode_each(data, domain.inputs, deadline=deadline)
-
-        views = await asyncio.gather(*(decode(*one) for one in enumerate(photographs)))
+        views = await self._decoder.decode_all(photographs, domain.inputs, deadline=deadline)
         return await run_concurrently(domain.infer(views), deadline=deadline)
 
     @contextmanager

@@ -25,9 +25,9 @@ from menagerie_server.jobs.job import JobLimits
 from menagerie_server.jobs.jobs import CONNECTIONS, Jobs
 from menagerie_server.jobs.worker import lower_thread_priority
 from menagerie_server.logs import configure_logs
-from menagerie_server.metrics import DECODE_QUEUE_SECONDS, batch_observer
+from menagerie_server.metrics import DECODE_QUEUE_SECONDS, batch_observer, sample_queues
 from menagerie_server.readiness import Models, State
-from menagerie_server.rpc_server import RpcServer
+from menagerie_server.rpc_server import RpcServer, another_worker_serves
 from menagerie_server.store.objects import Objects, default_url
 from menagerie_server.store.pool import Database
 
@@ -59,17 +59,22 @@ class Worker:
         stopped = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
         async with AsyncExitStack() as stack:
-            engine = await stack.enter_async_context(LocalEngine(cores=self._cores, observe=batch_observer))
+            engine = await stack.enter_async_context(self._engine())
             models = Models(Registry.for_profile(self._settings.profile), engine)
             resources = await self._open(stack)
+            sampling = asyncio.create_task(sample_queues(resources.decoder, engine.models))
+            stack.callback(sampling.cancel)
             served = [kind(resources) for kind in SERVED if models.fills(kind.roles)]
             for api in served:
                 await stack.enter_async_context(api)
             server = RpcServer(self._settings, self._index, served, models)
+            loading = asyncio.gather(*(self._load(api, models, server) for api in served))
+            if await another_worker_serves(self._settings, self._index):
+                await loading  # meanwhile that one takes all calls
             await stack.enter_async_context(server)
             # Watches would outlast the drain: they are ended first.
             stack.callback(resources.jobs.begin_shutdown)
-            await asyncio.gather(*(self._load(api, models, server) for api in served))
+            await loading
             self._require_one(served, models)
             resources.jobs.work()
             # What exists now stays until the end: the garbage collector need not traverse it again.
@@ -94,12 +99,18 @@ class Worker:
         await api.load(models)
         await server.update_health(api)
 
+    def _engine(self) -> LocalEngine:
+        wait = self._settings.max_wait_seconds
+        return LocalEngine(cores=self._cores, max_wait_seconds=wait, observe=batch_observer)
+
     async def _open(self, stack: AsyncExitStack) -> Resources:
         """Open the resources that the APIs share; they are closed in the reverse order."""
         settings, cores = self._settings, self._cores
         if settings.database_url is None:
             raise ValueError("a worker is told of its database by whoever starts it")
-        decoder = ImageDecoder(threads=cores, observe=DECODE_QUEUE_SECONDS.observe)
+        decoder = ImageDecoder(
+            threads=cores, max_wait_seconds=settings.max_wait_seconds, observe=DECODE_QUEUE_SECONDS.observe
+        )
         await stack.enter_async_context(decoder)
         # A thread for each job that runs: opening and drawing a photograph takes seconds, and its memory.
         count = max(settings.jobs_per_worker, cores)

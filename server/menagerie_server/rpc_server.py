@@ -11,7 +11,7 @@ import structlog
 from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_SERVICE
 from grpc_health.v1.health import aio as health
-from grpc_health.v1.health_pb2 import HealthCheckResponse
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_reflection.v1alpha import reflection
 
 from menagerie.system.v1 import system_pb2_grpc
@@ -34,8 +34,26 @@ if TYPE_CHECKING:
 MEBIBYTE: Final = 1024 * 1024
 MAX_METADATA_BYTES: Final = 256 * 1024
 """More than the headers that Envoy accepts: 60 KiB, of which it may repeat some."""
+HEALTH_SECONDS: Final = 2.0
+"""How long another worker may take to say that it serves."""
 
 _log = structlog.get_logger()
+
+
+async def another_worker_serves(settings: Settings, index: int) -> bool:
+    """Tell whether another worker of the same server takes calls."""
+    others = (settings.grpc_port + other for other in range(settings.workers) if other != index)
+    return any(await asyncio.gather(*(_serves(f"{settings.grpc_host}:{port}") for port in others)))
+
+
+async def _serves(target: str) -> bool:
+    async with grpc.aio.insecure_channel(target) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        try:
+            reply = await stub.Check(HealthCheckRequest(), timeout=HEALTH_SECONDS)  # type: ignore[attr-defined]
+        except grpc.aio.AioRpcError:
+            return False
+    return bool(reply.status == HealthCheckResponse.SERVING)
 
 
 class RpcServer:

@@ -87,6 +87,8 @@ class Settings(BaseSettings):
     """The first worker's gRPC port; the others follow."""
     default_deadline_seconds: PositiveFloat = 30.0
     """How long a call may take whose caller sets no deadline."""
+    max_wait_seconds: PositiveFloat = 2.0
+    """A call that would wait longer for a thread or a model is refused at once."""
     profile: str = "embedded"
     """Which models run: the embedded ones, or those of a folder with <role>/manifest.toml for each role."""
     envoy_threads: PositiveInt = Field(default_factory=lambda: max(1, (os.cpu_count() or 1) // 4))

@@ -17,7 +17,8 @@ from tests.support.photos import FOLDER
 from tests.support.processes import wait_until
 from tests.support.server import running_server
 
-from menagerie_server.jobs.worker import CLEANUP_QUEUE, ORPHAN_SECONDS, ORPHANS
+from menagerie_server.jobs.cleanup import ORPHAN_SECONDS
+from menagerie_server.jobs.worker import CLEANUP_QUEUE, ORPHANS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -62,6 +62,18 @@ def test_every_worker_is_balanced_per_request(tmp_path: Path) -> None:
     assert workers["lb_policy"] == "LEAST_REQUEST"
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_call_that_reaches_no_worker_is_passed_to_another_where_there_is_one(
+    tmp_path: Path, workers: int
+) -> None:
+    edge = replace(EDGE, workers=EDGE.workers[:workers])
+    bootstrap = json.loads(write_configuration(edge, tmp_path).read_text())
+    species = next(one for one in bootstrap["static_resources"]["listeners"] if one["name"] == "species")
+    (filter_,) = species["filter_chains"][0]["filters"]
+    (host,) = filter_["typed_config"]["route_config"]["virtual_hosts"]
+    assert ("retry_policy" in host) == (workers > 1)
+
+
 def test_no_table_of_headers_is_shared_with_other_callers(tmp_path: Path) -> None:
     bootstrap = json.loads(write_configuration(EDGE, tmp_path).read_text())
     options = bootstrap["static_resources"]["clusters"][0]["typed_extension_protocol_options"]

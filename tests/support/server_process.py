@@ -121,6 +121,20 @@ class ServerProcess:
         with httpx.Client(trust_env=False, timeout=HANG_GUARD_SECONDS) as client:
             return client.send(self.photo_request()).status_code
 
+    def ask_envoy(self, path: str) -> httpx.Response:
+        """Ask Envoy's admin interface."""
+        transport = httpx.HTTPTransport(uds=str(self.folder / "envoy" / "admin.sock"))
+        with httpx.Client(transport=transport, base_url="http://envoy") as admin:
+            return admin.get(path)
+
+    def calls_answered_by_each(self) -> list[int]:
+        """Return how many calls of the species API each worker has answered, as Envoy counts them."""
+        clusters = self.ask_envoy("/clusters?format=json").json()["cluster_statuses"]
+        hosts = next(one["host_statuses"] for one in clusters if one["name"] == "species_workers")
+        hosts.sort(key=lambda host: host["address"]["socket_address"]["port_value"])
+        counts = ({stat["name"]: int(stat.get("value", 0)) for stat in host["stats"]} for host in hosts)
+        return [one["rq_success"] for one in counts]
+
     def photo_request(self) -> httpx.Request:
         """Return a request that a model has to answer."""
         files = {"file": ("drawing.jpg", jpeg(), "image/jpeg")}

@@ -81,7 +81,7 @@ class Batcher:
             The outputs by name, each of n rows.
 
         Raises:
-            Overloaded: the queue has no room for all the images.
+            Overloaded: the queue has no room for all the images, or they would wait too long.
             DeadlineExceeded: the deadline passed before all the images were run.
             ModelUnavailable: the batcher is closed, or was closed while the request was queued.
             ModelFailed: the outputs are not one per image; what the model raises passes.
@@ -143,10 +143,12 @@ class Batcher:
                 await self._changed.wait()
 
     async def _serve(self, batch: list[Item]) -> None:
-        images = self._begin(batch)
+        loop = asyncio.get_running_loop()
+        taken, images = loop.time(), self._begin(batch)
         start = await self._answer(batch)
+        now = loop.time()
+        self._queue.measure(now - taken)
         if self._observer is not None:
-            now = asyncio.get_running_loop().time()
             self._observer(BatchReport(images, start - batch[0].arrival, now - start))
 
     def _begin(self, batch: list[Item]) -> int:
@@ -154,7 +156,6 @@ class Batcher:
         self._running.update(batch)
         self._statistics.running += images
         self._statistics.batches += 1
-        self._statistics.last_batch = images
         return images
 
     async def _answer(self, batch: list[Item]) -> float:

@@ -30,13 +30,6 @@ class BatchStatistics:
     """Never ran, as the batcher was closed."""
     batches: int = 0
     """Batches gathered; repeating one request by request does not count."""
-    last_batch: int = 0
-    """Images in the newest batch."""
-
-    @property
-    def mean_batch(self) -> float:
-        """Mean number of images in a batch; 0 before the first."""
-        return (self.running + self.completed + self.failed) / self.batches if self.batches else 0.0
 
 
 class BatchReport(NamedTuple):

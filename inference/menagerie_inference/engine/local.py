@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -81,6 +82,7 @@ class LocalEngine:
         cores: the threads that all `infer()` calls share, by default as many as the process has cores; more
             concurrent runs than cores evict each other's caches.
         policy: by default what suits the device that a model runs on.
+        max_wait_seconds: a part of that default.
         observe: called once for each model; returns the observer of its batches.
     """
 
@@ -89,11 +91,14 @@ class LocalEngine:
         policy: BatchPolicy | None = None,
         *,
         cores: int | None = None,
+        max_wait_seconds: float = math.inf,
         observe: Callable[[Manifest], BatchObserver] | None = None,
     ) -> None:
         self._policy = policy
         self._cores = cores or len(os.sched_getaffinity(0))
+        self._max_wait_seconds = max_wait_seconds
         self._observe = observe
+        self.models: list[LocalModel] = []
         self._stack = AsyncExitStack()
         self._open = False
 
@@ -124,8 +129,11 @@ class LocalEngine:
     async def _serve(self, manifest: Manifest, backend: Backend) -> LocalModel:
         self._stack.callback(backend.close)
         observer = self._observe(manifest) if self._observe else None
-        policy = self._policy or BatchPolicy.for_device(backend.device, self._cores)
+        policy = self._policy or BatchPolicy.for_device(
+            backend.device, self._cores, max_wait_seconds=self._max_wait_seconds
+        )
         batcher = Batcher(backend.run, policy, threads=self._threads, observer=observer)
         model = LocalModel(manifest, backend, await self._stack.enter_async_context(batcher), observer)
         self._stack.callback(model.close)
+        self.models.append(model)
         return model

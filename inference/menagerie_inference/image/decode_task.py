@@ -18,8 +18,11 @@ T = TypeVar("T")
 class DecodeTask(Generic[T]):
     """A caller's work: created and completed on the event loop, and run in a thread between."""
 
-    def __init__(self, work: Callable[[DecodeTask[T]], T], deadline: float | None) -> None:
-        """Set a `deadline` in the loop's time, in seconds."""
+    def __init__(
+        self, work: Callable[[DecodeTask[T]], T], deadline: float | None, *, photographs: int = 1
+    ) -> None:
+        """Set a `deadline` in the loop's time, in seconds, and how many photographs the work is on."""
+        self.photographs = photographs
         self._loop = asyncio.get_running_loop()
         self.answer: asyncio.Future[T] = self._loop.create_future()
         self._work = work
@@ -36,12 +39,16 @@ class DecodeTask(Generic[T]):
         Raises:
             DeadlineExceeded: it has passed, or the caller has left.
         """
-        if self.answer.done() or self._deadline <= self._loop.time():
+        if not self.wanted():
             raise DeadlineExceeded(f"the deadline passed {until}")
 
-    def can_wait(self, seconds: float) -> bool:
-        """Return whether the caller's deadline lies more than so many seconds ahead."""
-        return self._deadline - self._loop.time() > seconds
+    def wanted(self) -> bool:
+        """Return whether the caller still waits, and the deadline has not passed."""
+        return not self.answer.done() and self.seconds_left() > 0
+
+    def seconds_left(self) -> float:
+        """Return how far ahead the caller's deadline is."""
+        return self._deadline - self._loop.time()
 
     def run(self) -> Callable[[], None]:
         """Do the work, and return a function that hands the caller its outcome."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import operator
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeVar
 
@@ -15,6 +18,7 @@ from menagerie_inference.image.completion_queue import LONGEST_WAIT, CompletionQ
 from menagerie_inference.image.decode import DEFAULT_MAX_PIXELS, DecodedImage, decode_each
 from menagerie_inference.image.decode_task import DecodeTask
 from menagerie_inference.image.frames import decode_frames
+from menagerie_inference.overload import WaitLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,14 +32,14 @@ RESULTS_TOGETHER: Final = 2
 
 
 class DecoderStatistics(NamedTuple):
-    """How many photos wait for their turn, and how many have it."""
+    """How many photos wait for a thread, and how many threads are at work."""
 
     waiting: int
     running: int
 
 
 class ImageDecoder:
-    """Decodes photos in `threads` threads, with at most `max_waiting` photos waiting for one.
+    """Decodes photos in `threads` threads; bounds how many calls wait for one, and for how long.
 
     An async context manager, made on its callers' event loop; leaving it waits for the threads. A waiting
     photo whose caller leaves is forgotten at once, bytes and all. While more photos wait than there are
@@ -47,6 +51,7 @@ class ImageDecoder:
         *,
         threads: int,
         max_waiting: int = 256,
+        max_wait_seconds: float = math.inf,
         max_pixels: int = DEFAULT_MAX_PIXELS,
         observe: Callable[[float], None] = lambda _: None,
     ) -> None:
@@ -58,6 +63,7 @@ class ImageDecoder:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._completions = CompletionQueue(RESULTS_TOGETHER * threads)
         self._lock = Lock()
+        self._wait_limit = WaitLimit(threads, max_wait_seconds)
         self._waiting: deque[DecodeTask[Any]] = deque()
         self._running = 0
         self._closed = False
@@ -69,13 +75,14 @@ class ImageDecoder:
         with self._lock:
             self._closed = True
             waiting, self._waiting = self._waiting, deque()
-        for turn in waiting:
-            turn.refuse(_closed())
+        for task in waiting:
+            task.refuse(_closed())
         await asyncio.to_thread(self._pool.shutdown)
 
     def statistics(self) -> DecoderStatistics:
-        """Count the photos inside, now."""
-        return DecoderStatistics(len(self._waiting), self._running)
+        """Count what is inside now."""
+        with self._lock:
+            return DecoderStatistics(self._photographs_waiting(), self._running)
 
     async def decode(self, data: bytes, spec: InputSpec, *, deadline: float | None = None) -> DecodedImage:
         """Decode a photo as `decode()` does, within a `deadline` in the loop's time, in seconds.
@@ -84,17 +91,27 @@ class ImageDecoder:
 
         Raises:
             ImageError: as `decode()` does.
-            Overloaded: `max_waiting` photos wait already; at once.
+            Overloaded: `max_waiting` calls wait already, or the photo would wait longer than
+                `max_wait_seconds` or than its deadline; at once.
             DeadlineExceeded: the deadline passed before a thread was free.
             ModelUnavailable: the decoder has been closed.
         """
-        return (await self.decode_each(data, (spec,), deadline=deadline))[0]
+        ((decoded,),) = await self.decode_all((data,), (spec,), deadline=deadline)
+        return decoded
 
-    async def decode_each(
-        self, data: bytes, specs: Sequence[InputSpec], *, deadline: float | None = None
-    ) -> tuple[DecodedImage, ...]:
-        """Decode a photo once for several models, as `decode_each()` does; otherwise as `decode()`."""
-        return await self.decode_then(operator.itemgetter(0), (data,), specs, deadline=deadline)
+    async def decode_all(
+        self, photos: Sequence[bytes], specs: Sequence[InputSpec], *, deadline: float | None = None
+    ) -> list[tuple[DecodedImage, ...]]:
+        """Decode photos, each once for several models, as `decode_each()` does; otherwise as `decode()`.
+
+        They are accepted or refused together, and decoded in as many threads as are free.
+        """
+        return await self._answers(
+            [
+                self._task(partial(self._decode, (data,), specs, place), operator.itemgetter(0), deadline)
+                for place, data in enumerate(photos)
+            ]
+        )
 
     async def decode_then(
         self,
@@ -109,16 +126,10 @@ class ImageDecoder:
         That is not begun if by then the caller has left or the deadline has passed. Raises what `work` does,
         besides.
         """
-
-        def decode(turn: DecodeTask[T]) -> list[tuple[DecodedImage, ...]]:
-            decoded = []
-            for place, data in enumerate(photos):
-                turn.check("before the image was decoded")
-                with error_place(place):
-                    decoded.append(decode_each(data, specs, max_pixels=self._max_pixels))
-            return decoded
-
-        return await self._in_turn(decode, work, deadline)
+        decode = partial(self._decode, photos, specs, 0)
+        task: DecodeTask[T] = self._task(decode, work, deadline, photographs=len(photos))
+        (answer,) = await self._answers([task])
+        return answer
 
     async def decode_frames_then(
         self,
@@ -131,57 +142,90 @@ class ImageDecoder:
     ) -> T:
         """Decode some frames of a photo, as `decode_frames()` does; otherwise as `decode_then()`."""
 
-        def decode(turn: DecodeTask[T]) -> Sequence[tuple[DecodedImage, ...]]:
-            turn.check("before the image was decoded")
+        def decode(task: DecodeTask[T]) -> Sequence[tuple[DecodedImage, ...]]:
+            task.check("before the image was decoded")
             return decode_frames(photo, specs, count=count, max_pixels=self._max_pixels).frames
 
-        return await self._in_turn(decode, work, deadline)
+        (answer,) = await self._answers([self._task(decode, work, deadline)])
+        return answer
 
-    async def _in_turn(
+    def _decode(
+        self, photos: Sequence[bytes], specs: Sequence[InputSpec], first: int, task: DecodeTask[Any]
+    ) -> list[tuple[DecodedImage, ...]]:
+        decoded = []
+        for place, data in enumerate(photos, first):
+            task.check("before the image was decoded")
+            with _error_place(place):
+                decoded.append(decode_each(data, specs, max_pixels=self._max_pixels))
+        return decoded
+
+    def _task(
         self,
         decode: Callable[[DecodeTask[T]], Sequence[tuple[DecodedImage, ...]]],
         work: Callable[[Sequence[tuple[DecodedImage, ...]]], T],
         deadline: float | None,
-    ) -> T:
-        def decode_and_work(turn: DecodeTask[T]) -> T:
-            self._observe(turn.waited())
-            decoded = decode(turn)
-            turn.check("while the image was decoded")
+        *,
+        photographs: int = 1,
+    ) -> DecodeTask[T]:
+        def decode_and_work(task: DecodeTask[T]) -> T:
+            self._observe(task.waited())
+            decoded = decode(task)
+            task.check("while the image was decoded")
             return work(decoded)
 
-        turn = DecodeTask(decode_and_work, deadline)
-        self._enter(turn)
-        try:
-            return await turn.answer
-        except asyncio.CancelledError:
-            self._leave(turn)
-            raise
+        return DecodeTask(decode_and_work, deadline, photographs=photographs)
 
-    def _enter(self, turn: DecodeTask[Any]) -> None:
+    async def _answers(self, tasks: Sequence[DecodeTask[T]]) -> list[T]:
+        self._enter(tasks)
+        try:
+            return await asyncio.gather(*(task.answer for task in tasks))
+        finally:
+            for task in tasks:
+                self._leave(task)
+
+    def _enter(self, tasks: Sequence[DecodeTask[Any]]) -> None:
         with self._lock:
             if self._closed:
                 raise _closed()
-            if self._running < self.threads:
-                self._running += 1
-                self._pool.submit(self._run_all, turn)
-            elif len(self._waiting) < self._max_waiting:
-                self._waiting.append(turn)
-            else:
-                raise Overloaded(f"{len(self._waiting)} images wait to be decoded already")
+            if (to_wait := self._running + len(tasks) - self.threads) > 0:
+                self._check_room(to_wait, tasks[0].seconds_left())
+            for task in tasks:
+                if self._running < self.threads:
+                    self._running += 1
+                    self._pool.submit(self._run_all, task)
+                else:
+                    self._waiting.append(task)
 
-    def _leave(self, turn: DecodeTask[Any]) -> None:
-        with self._lock, suppress(ValueError):  # a thread has begun it
-            self._waiting.remove(turn)
+    def _check_room(self, more: int, seconds_left: float) -> None:
+        if len(self._waiting) + more > self._max_waiting:
+            raise Overloaded(f"{len(self._waiting)} calls wait for a decoder already")
+        self._wait_limit.check(self._photographs_waiting(), seconds_left=seconds_left)
+
+    def _photographs_waiting(self) -> int:
+        return sum(task.photographs for task in self._waiting)
+
+    def _leave(self, task: DecodeTask[Any]) -> None:
+        """Remove what a cancelled or failed call may still have in the queue."""
+        if task.answer.cancel() or task.answer.cancelled():
+            with self._lock, suppress(ValueError):  # a thread has begun it
+                self._waiting.remove(task)
 
     def _run_all(self, first: DecodeTask[Any]) -> None:
-        """Run a turn in this thread, and others until none waits."""
-        turn: DecodeTask[Any] | None = first
-        while turn is not None:
-            tell, patient = turn.run(), turn.can_wait(LONGEST_WAIT)
-            turn = self._next()
+        """Run a task in this thread, and others until none waits."""
+        task: DecodeTask[Any] | None = first
+        while task is not None:
+            tell, patient = self._run(task), task.seconds_left() > LONGEST_WAIT
+            task = self._next()
             # With fewer waiting, a thread would have to wait for the callers whose results wait.
-            saturated = turn is not None and len(self._waiting) > self.threads
+            saturated = task is not None and len(self._waiting) > self.threads
             self._completions.put(tell, may_wait=patient and saturated)
+
+    def _run(self, task: DecodeTask[Any]) -> Callable[[], None]:
+        start, wanted = time.monotonic(), task.wanted()
+        tell = task.run()
+        if wanted:  # what nobody waits for any more takes no time
+            self._wait_limit.measure(time.monotonic() - start, task.photographs)
+        return tell
 
     def _next(self) -> DecodeTask[Any] | None:
         with self._lock:
@@ -192,7 +236,7 @@ class ImageDecoder:
 
 
 @contextmanager
-def error_place(place: int) -> Iterator[None]:
+def _error_place(place: int) -> Iterator[None]:
     """Say of an `ImageError` that the block raises which of a call's images it is about."""
     try:
         yield

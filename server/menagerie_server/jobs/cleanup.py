@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from menagerie_server.jobs.job import FOLDER, folder_created, input_name
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from menagerie_server.jobs.records import JobRecords
     from menagerie_server.store.objects import Objects
 
 BATCH = 200
 
-Sweep: TypeAlias = "Callable[[float], Awaitable[None]]"
-"""Removes the objects of an API that nothing names and that are older than so many seconds."""
+ORPHAN_SECONDS: Final = 24 * 3600.0
+"""Longer than any upload takes: younger objects may be about to be named."""
 
 _log = structlog.get_logger()
 
@@ -30,11 +28,6 @@ class Cleanup:
         self._records = records
         self._objects = objects
         self._retention_seconds = retention_seconds
-        self._sweeps: list[Sweep] = []
-
-    def add_sweep(self, sweep: Sweep) -> None:
-        """Let an API remove its own orphans whenever those of jobs are removed."""
-        self._sweeps.append(sweep)
 
     async def delete_input(self, job_id: int, folder: str) -> None:
         """Delete the input of an ended job, which only attempts need."""
@@ -55,8 +48,8 @@ class Cleanup:
                 await self._objects.delete_folder(folder)
             _log.info("expired jobs removed", jobs=len(folders))
 
-    async def remove_orphans(self, *, older_than_seconds: float) -> None:
-        """Remove the objects of folders that belong to no job, and what the APIs' sweeps find.
+    async def remove_orphans(self, *, older_than_seconds: float = ORPHAN_SECONDS) -> None:
+        """Remove the objects of folders that belong to no job.
 
         Args:
             older_than_seconds: younger folders are kept, as an upload may be in progress.
@@ -72,8 +65,6 @@ class Cleanup:
                 await self._remove_unowned(found)
                 found = {}
         await self._remove_unowned(found)
-        for sweep in self._sweeps:
-            await sweep(older_than_seconds)
 
     async def _remove_unowned(self, found: dict[str, list[str]]) -> None:
         orphans = found.keys() - await self._records.existing_folders(found)

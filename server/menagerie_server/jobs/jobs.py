@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from menagerie_server.jobs.attempt import Runner
-    from menagerie_server.jobs.cleanup import Sweep
     from menagerie_server.jobs.job import Job, JobLimits, Json
     from menagerie_server.jobs.worker import Cleaner
     from menagerie_server.store.objects import Objects
@@ -60,11 +59,8 @@ class Jobs:
         self._records = JobRecords(database, limits)
         self._watchers = Watchers(self._records.read_all)
         self._runners: dict[str, Runner] = {}
-        self._cleaners: list[Cleaner] = []
-        self._cleanup = Cleanup(self._records, objects, retention_seconds=retention_seconds)
-        self._worker = JobWorker(
-            url, database, self._cleanup, self._runners, concurrency, cleaners=self._cleaners
-        )
+        cleanup = Cleanup(self._records, objects, retention_seconds=retention_seconds)
+        self._worker = JobWorker(url, database, cleanup, self._runners, concurrency)
         self._tasks = asyncio.TaskGroup()
         self._watching: list[asyncio.Task[None]] = []
         self._working: asyncio.Task[None] | None = None
@@ -88,13 +84,9 @@ class Jobs:
         """Set the runner of an API's jobs; must be called before `work`."""
         self._runners[api] = runner
 
-    def clean_up_with(self, cleanup: Cleaner) -> None:
-        """Call this every minute, in one of all processes, to remove what an API no longer needs."""
-        self._cleaners.append(cleanup)
-
-    def add_sweep(self, sweep: Sweep) -> None:
-        """Let an API remove its orphans now and then, in one of the processes that work."""
-        self._cleanup.add_sweep(sweep)
+    def clean_up_with(self, cleaner: Cleaner, *, hourly: bool = False) -> None:
+        """Let an API remove what it no longer needs: every minute, or every hour, in one of all processes."""
+        self._worker.clean_up_with(cleaner, hourly=hourly)
 
     def work(self) -> None:
         """Start to run jobs of the registered APIs in this process."""

@@ -52,8 +52,6 @@ RESTART_SECONDS = 1.0
 CLEANUP_QUEUE = "menagerie.cleaning"
 EXPIRED = "menagerie.remove_expired"
 ORPHANS = "menagerie.remove_orphans"
-ORPHAN_SECONDS = 24 * 3600.0
-"""Longer than any upload takes."""
 
 NICENESS = 10
 """Leaves a thread about a tenth of a contended core, and all of an idle one."""
@@ -78,18 +76,20 @@ class JobWorker:
         cleanup: Cleanup,
         runners: Mapping[str, Runner],
         concurrency: int,
-        *,
-        cleaners: Sequence[Cleaner] = (),
     ) -> None:
         self._url = url
         self._database = database
-        self._cleanup = cleanup
         self._attempts = AttemptRunner(database, cleanup, runners)
         self._runners = runners
         self._concurrency = concurrency
-        self._cleaners = cleaners
+        self._minutely: list[Cleaner] = [cleanup.delete_inputs, cleanup.remove_expired]
+        self._hourly: list[Cleaner] = [cleanup.remove_orphans]
         self._stopping = asyncio.Event()
         self._worker: Worker | None = None
+
+    def clean_up_with(self, cleaner: Cleaner, *, hourly: bool) -> None:
+        """Call this every minute, or every hour, in one of all processes."""
+        (self._hourly if hourly else self._minutely).append(cleaner)
 
     def stop(self) -> None:
         """Take no more jobs, and interrupt running attempts after their next save; `run` returns soon."""
@@ -150,23 +150,21 @@ class JobWorker:
         @app.periodic(cron="* * * * *")
         @app.task(name=EXPIRED, queue=CLEANUP_QUEUE, queueing_lock=EXPIRED, priority=1)
         async def remove_expired(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes it
-            await self._clean_up(self._cleanup.delete_inputs())
-            await self._clean_up(self._cleanup.remove_expired())
-            for clean in self._cleaners:
-                await self._clean_up(clean())
+            await self._clean_up(self._minutely)
 
         @app.periodic(cron="17 * * * *")
         @app.task(name=ORPHANS, queue=CLEANUP_QUEUE, queueing_lock=ORPHANS, priority=1)
         async def remove_orphans(timestamp: int) -> None:  # noqa: ARG001
-            await self._clean_up(self._cleanup.remove_orphans(older_than_seconds=ORPHAN_SECONDS))
+            await self._clean_up(self._hourly)
             await app.job_manager.delete_old_jobs(
                 nb_hours=24, include_failed=True, include_cancelled=True, include_aborted=True
             )
 
         return app
 
-    async def _clean_up(self, cleanup: Awaitable[None]) -> None:
-        try:
-            await cleanup
-        except StoreUnavailable as error:
-            _log.warning("cleanup failed, to be retried", error=str(error))
+    async def _clean_up(self, cleaners: Sequence[Cleaner]) -> None:
+        for clean in cleaners:
+            try:
+                await clean()
+            except StoreUnavailable as error:
+                _log.warning("cleanup failed, to be retried", error=str(error))

@@ -8,6 +8,7 @@ import os
 import signal
 from asyncio.subprocess import PIPE, Process
 from dataclasses import dataclass
+from pathlib import Path
 from signal import Signals
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,9 @@ class Program:
     lock: int
     """The file descriptor of the data folder's lock, which stays held while any child lives."""
     stop_signal: Signals = signal.SIGTERM
-    """Asks for a graceful stop; the kernel also sends it when the supervisor dies."""
+    """Asks for a graceful stop."""
+    death_signal: Signals = signal.SIGTERM
+    """Sent by the kernel when the supervisor dies."""
     kill_signal: Signals = signal.SIGKILL
     """Sent when the graceful stop takes too long."""
     before_start: Callable[[], None] | None = None
@@ -66,7 +69,7 @@ async def start(program: Program, *, stdout: int | None = None, stderr: int | No
         cwd="/",
         # In a session of its own: Ctrl-C in a terminal reaches only the supervisor, which stops the children.
         start_new_session=True,
-        preexec_fn=_death_signal(program.stop_signal),
+        preexec_fn=_death_signal(program.death_signal),
         pass_fds=(program.lock,),
         **program.account.credentials,
     )
@@ -86,6 +89,15 @@ async def run(program: Program) -> tuple[int, str]:
             process.kill()
             await process.wait()
     return await process.wait(), (output + errors).decode(errors="replace")
+
+
+def is_running(process: str) -> bool:
+    """Return whether the process of this id runs; a zombie, which its parent has not reaped, does not."""
+    try:
+        state = Path("/proc", process, "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return state.rpartition(")")[2].split()[0] not in {"Z", "X"}
 
 
 def _death_signal(number: Signals) -> Callable[[], None]:

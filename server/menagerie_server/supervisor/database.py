@@ -159,8 +159,9 @@ def _program(
         lock=lock,
         # PostgreSQL's fast shutdown ends sessions and writes a checkpoint; its immediate one needs recovery.
         stop_signal=signal.SIGINT,
+        death_signal=signal.SIGINT,
         kill_signal=signal.SIGQUIT,
-        before_start=partial(_end_orphan_processes, cluster.data),
+        before_start=partial(_clean_up, cluster.data, socket),
     )
 
 
@@ -168,18 +169,32 @@ def _url(cluster: Cluster, socket: Path) -> str:
     return f"postgresql://{SUPERUSER}:{cluster.password()}@/{DATABASE}?host={quote(str(socket), safe='')}"
 
 
+def _clean_up(data: Path, socket: Path) -> None:
+    """Remove what a crashed PostgreSQL left in the way of the next; no server runs on this data directory."""
+    _end_orphan_processes(data)
+    for file in (data / "postmaster.pid", socket / f"{SOCKET_NAME}.lock"):
+        with suppress(OSError, IndexError):
+            # PostgreSQL takes a zombie for a running server, and whatever process has its id by now.
+            if not _runs_in(Path("/proc", file.read_text(encoding="utf-8").split()[0]), data):
+                file.unlink()
+
+
 def _end_orphan_processes(data: Path) -> None:
     """End the sessions of a crashed PostgreSQL that are too busy to notice that their server is gone.
 
     PostgreSQL does not start while one of them is attached to its shared memory, which may take minutes.
-    Called only while no server runs on this data directory.
     """
-    folder = data.resolve()
     for process in Path("/proc").glob("[0-9]*"):
-        # A process may end meanwhile, and those of other users cannot be read.
-        with suppress(OSError):
-            if (process / "cwd").readlink() == folder:
+        with suppress(ProcessLookupError):
+            if _runs_in(process, data):
                 os.kill(int(process.name), signal.SIGQUIT)
+
+
+def _runs_in(process: Path, folder: Path) -> bool:
+    try:
+        return (process / "cwd").readlink() == folder.resolve()
+    except OSError:  # it has ended, or is another user's
+        return False
 
 
 async def _migrate(url: str) -> bool:

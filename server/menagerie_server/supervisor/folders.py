@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from menagerie_server.supervisor.child import is_running
 from menagerie_server.supervisor.errors import DataFolderError
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def _lock(descriptor: int, folder: Path, wait_seconds: float) -> None:
         retry=retry_if_exception_type(BlockingIOError),
         wait=wait_fixed(LOCK_POLL_SECONDS),
         # A holder that is gone leaves children, which hold the lock until they have ended, too.
-        stop=lambda state: waited(state) or _is_running(_holder(descriptor)),
+        stop=lambda state: waited(state) or is_running(_holder(descriptor)),
         reraise=True,
     )
     try:
@@ -139,11 +140,7 @@ def _lock(descriptor: int, folder: Path, wait_seconds: float) -> None:
 
 
 def _holder(descriptor: int) -> str:
-    return os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
-
-
-def _is_running(process: str) -> bool:
-    return Path("/proc", process or "none").exists()
+    return os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "none"
 
 
 def _make_private(folder: Path, owner: Account) -> None:

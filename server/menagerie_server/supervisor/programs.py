@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +45,8 @@ def worker(
         environment={**os.environ, **shared, **ours},
         account=account.current(),
         lock=lock,
+        # Without Envoy and the database, which end with the supervisor, too, it can finish nothing.
+        death_signal=signal.SIGKILL,
     )
 
 

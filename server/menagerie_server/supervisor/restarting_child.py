@@ -125,14 +125,17 @@ class RestartingChild:
 @asynccontextmanager
 async def restarting_children(
     programs: Sequence[Program], *, ready: asyncio.Event, shutdown: ShutdownTimeout
-) -> AsyncIterator[None]:
-    """Keep these programs running during the block, and stop them all at the same time at its end."""
+) -> AsyncIterator[Sequence[RestartingChild]]:
+    """Keep these programs running during the block, and stop them all at the same time at its end.
+
+    Each may be stopped before.
+    """
     children = [RestartingChild(program, ready=ready, shutdown=shutdown) for program in programs]
     async with asyncio.TaskGroup() as running:
         for one in children:
             running.create_task(one.run())
         try:
-            yield
+            yield children
         finally:
             async with asyncio.TaskGroup() as stopping:
                 for one in children:

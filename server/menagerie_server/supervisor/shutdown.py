@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 import httpx
 import structlog
 
-from menagerie_envoy import APIS
+from menagerie_envoy import APIS, FRONT_DOOR
 from menagerie_server.supervisor.readiness import poll_until
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 POLL_SECONDS = 0.05
 ADMIN_SECONDS = 2.0
+FRONT_DOOR_SECONDS = 1.0
+"""How long new calls of the front door have to reach an API's listener; streams that run go on."""
 ACTIVE_REQUESTS = "downstream_rq_active"
 ADMIN_PREFIX = "http.admin."
 """Envoy also counts the request that asks for the count."""
@@ -104,22 +106,41 @@ async def active_requests(admin_socket: Path) -> int:
     return sum(counts.get(api.name, 0) for api in APIS)
 
 
-async def drain(admin_socket: Path, shutdown: ShutdownTimeout, *, limit_seconds: float) -> None:
-    """Drain Envoy; return once no request or stream is active, or the time is over.
+async def drain(admin_socket: Path, shutdown: ShutdownTimeout, *, limit_seconds: float) -> bool:
+    """Accept no more connections, and end each that is open with its next answer.
 
     Args:
         admin_socket: the Unix socket of Envoy's admin interface.
+
+    Returns:
+        Whether every request and stream ended in time.
     """
     async with _admin(admin_socket) as admin:
         try:
             async with shutdown.limit(), asyncio.timeout(limit_seconds):
                 await admin.post("/healthcheck/fail")
-                await admin.post("/drain_listeners?graceful")
+                await _drain_front_door(admin)
+                await admin.post("/drain_listeners")
                 await poll_until(partial(_is_idle, admin), pause_seconds=POLL_SECONDS)
         except TimeoutError:
             log.warning("drain ended with requests still active")
         except httpx.TransportError as error:
             log.warning("envoy could not be drained", error=str(error))
+        else:
+            return True
+        return False
+
+
+async def _drain_front_door(admin: httpx.AsyncClient) -> None:
+    """Drain the front door: its calls may still need new connections to the APIs' own listeners."""
+    await admin.post("/drain_listeners?inboundonly")
+
+    async def is_idle() -> bool:
+        return not (await _active(admin)).get(FRONT_DOOR)
+
+    with suppress(TimeoutError):
+        async with asyncio.timeout(FRONT_DOOR_SECONDS):
+            await poll_until(is_idle, pause_seconds=POLL_SECONDS)
 
 
 def _admin(socket: Path) -> httpx.AsyncClient:

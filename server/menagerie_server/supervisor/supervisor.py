@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from menagerie_server.settings import Settings
     from menagerie_server.supervisor.child import Program
     from menagerie_server.supervisor.console import Console
+    from menagerie_server.supervisor.restarting_child import RestartingChild
 
 EXIT_SECONDS = 5.0
 """How long a child may take to exit after the time for its last calls."""
@@ -62,19 +63,21 @@ class Supervisor:
         """Start everything, serve until a signal asks to stop, and stop everything."""
         with self._signals.installed():
             try:
-                async with self._running() as admin_socket:
+                async with self._running() as (envoy, admin_socket):
                     self._ready.set()
                     self._console.ready(announcement(self._settings, await self._readiness()))
                     await self._signals.received.wait()
                     self._console.stopping(await active_requests(admin_socket))
-                    await drain(admin_socket, self._shutdown, limit_seconds=self._settings.drain_seconds)
+                    limit = self._settings.drain_seconds
+                    if await drain(admin_socket, self._shutdown, limit_seconds=limit):
+                        await envoy.stop()  # before the workers: it has no answer to pass on any more
             except asyncio.CancelledError:
                 if not self._signals.received.is_set():
                     raise
 
     @asynccontextmanager
-    async def _running(self) -> AsyncIterator[Path]:
-        """Run everything during the block; yield the socket of Envoy's admin interface."""
+    async def _running(self) -> AsyncIterator[tuple[RestartingChild, Path]]:
+        """Run everything during the block; yield Envoy, and the socket of its admin interface."""
         # Stopped in the reverse order: workers finish their calls while Envoy still passes on the answers.
         settings, lock = self._settings, self._lock
         preferred = settings.data_dir / "envoy"
@@ -86,9 +89,9 @@ class Supervisor:
             async with self._database() as url, migrated(url):
                 indices = range(settings.workers)
                 workers = [programs.worker(settings, index, url, metrics, folder, lock) for index in indices]
-                async with self._restarting([envoy]), self._restarting(workers):
+                async with self._restarting([envoy]) as (edge,), self._restarting(workers):
                     await self._wait_until_ready()
-                    yield folder / menagerie_envoy.ADMIN_SOCKET
+                    yield edge, folder / menagerie_envoy.ADMIN_SOCKET
 
     @asynccontextmanager
     async def _database(self) -> AsyncIterator[str]:
@@ -104,7 +107,9 @@ class Supervisor:
             await wait_for_all({"PostgreSQL": server.answering()}, limit_seconds=settings.ready_seconds)
             yield server.url
 
-    def _restarting(self, children: Sequence[Program]) -> AbstractAsyncContextManager[None]:
+    def _restarting(
+        self, children: Sequence[Program]
+    ) -> AbstractAsyncContextManager[Sequence[RestartingChild]]:
         heard = [self._console.listening_to(program) for program in children]
         return restarting_children(heard, ready=self._ready, shutdown=self._shutdown)
 

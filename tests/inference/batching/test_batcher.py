@@ -40,8 +40,6 @@ async def test_what_arrives_while_a_batch_runs_makes_the_next_one(model: Model) 
         answers = await asyncio.gather(*tasks)
         assert [len(batch) for batch in model.batches] == [5]
         assert [answer["sum"].item() for answer in answers] == [0, 12, 24, 36, 48]
-        assert batcher.statistics().last_batch == 5
-        assert batcher.statistics().mean_batch == (8 + 5) / 2
 
 
 async def test_a_batch_counts_images_and_divides_no_request_that_fits(model: Model) -> None:
@@ -119,6 +117,23 @@ async def test_it_refuses_at_once_exactly_when_its_queue_is_full(model: Model) -
             assert batcher.statistics().rejected == 3
         await asyncio.gather(*accepted)
         await batcher.submit(images(6))
+
+
+async def test_a_request_that_would_wait_too_long_is_refused_at_once(model: Model) -> None:
+    policy = BatchPolicy(max_batch=4, max_wait_seconds=WAIT / 10)
+    async with Batcher(model, policy) as batcher:
+        async with model.held(batcher, policy):
+            await asyncio.sleep(WAIT)
+        async with model.held(batcher, policy):
+            accepted = start(batcher, images(4))
+            await asyncio.sleep(0)
+            with pytest.raises(Overloaded):
+                await batcher.submit(images(1))
+            with pytest.raises(Overloaded):
+                await batcher.submit(images(1), asyncio.get_running_loop().time() + WAIT / 100)
+            assert batcher.statistics().rejected == 2
+        await asyncio.gather(*accepted)
+        await batcher.submit(images(1))
 
 
 async def test_a_request_that_can_never_fit_is_refused(model: Model) -> None:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
+import time
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +13,7 @@ from menagerie_inference.errors import (
     DeadlineExceeded,
     ImageDamaged,
     ImageTooLarge,
+    ImageUnreadable,
     ModelUnavailable,
     Overloaded,
 )
@@ -17,7 +21,7 @@ from menagerie_inference.image import DecodedImage, ImageDecoder, InputSpec, com
 from menagerie_inference.image import decoder as decoder_module
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from PIL import Image
 
@@ -68,18 +72,6 @@ async def test_it_refuses_at_once_exactly_when_its_queue_is_full(photo: bytes) -
         await decoder.decode(photo, SPEC)
 
 
-async def test_a_caller_who_leaves_the_queue_frees_its_place(photo: bytes) -> None:
-    async with ImageDecoder(threads=1, max_waiting=1) as decoder:
-        running, waiting = _start(decoder, photo, 2)
-        await asyncio.sleep(0)
-        assert decoder.statistics() == (1, 1)
-        waiting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await waiting
-        other = asyncio.create_task(decoder.decode(photo, SPEC))
-        await asyncio.gather(running, other)
-
-
 class HeldSpec(InputSpec):
     """A spec that keeps whoever asks for its width until `free` is set: it holds a decoding in its thread."""
 
@@ -97,6 +89,106 @@ def held_spec() -> HeldSpec:
     spec = HeldSpec(32, 32)
     HeldSpec.free.clear()
     return spec
+
+
+PACE = 0.3
+"""Seconds that a photograph takes, at least, once `slow_decoder()` has measured one."""
+
+
+@asynccontextmanager
+async def slow_decoder(photo: bytes, max_wait_seconds: float = math.inf) -> AsyncIterator[ImageDecoder]:
+    """A decoder whose one thread is busy until `HeldSpec.free` is set, and whose photographs take long."""
+    async with ImageDecoder(threads=1, max_wait_seconds=max_wait_seconds) as decoder:
+        await decoder.decode_then(lambda _: time.sleep(PACE), [photo], (SPEC,))
+        running = asyncio.create_task(decoder.decode(photo, HeldSpec(32, 32)))
+        await asyncio.sleep(0)
+        try:
+            yield decoder
+        finally:
+            HeldSpec.free.set()
+            await running
+
+
+@pytest.mark.usefixtures("held_spec")
+async def test_who_would_wait_too_long_is_refused_at_once(photo: bytes) -> None:
+    async with slow_decoder(photo, max_wait_seconds=4 * PACE) as decoder:
+        calls = _start(decoder, photo, 12)
+        done, waiting = await asyncio.wait(calls, timeout=0.01)
+        assert waiting
+        assert len(waiting) <= 5  # the last of whom waits for four
+        assert {type(call.exception()) for call in done} == {Overloaded}
+        HeldSpec.free.set()
+        assert all(decoded.width == 1280 for decoded in await asyncio.gather(*waiting))
+        await decoder.decode(photo, SPEC)
+
+
+@pytest.mark.usefixtures("held_spec")
+async def test_the_next_is_never_refused_however_long_photos_take(photo: bytes) -> None:
+    async with slow_decoder(photo, max_wait_seconds=PACE / 100) as decoder:
+        first, second = _start(decoder, photo, 2)
+        with pytest.raises(Overloaded):
+            await second
+        HeldSpec.free.set()
+        await first
+
+
+@pytest.mark.usefixtures("held_spec")
+async def test_who_would_wait_beyond_its_deadline_is_refused_at_once(photo: bytes) -> None:
+    async with slow_decoder(photo) as decoder:
+        first, second = _start(decoder, photo, 2)
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded):
+            await decoder.decode(photo, SPEC, deadline=asyncio.get_running_loop().time() + PACE)
+        HeldSpec.free.set()
+        await asyncio.gather(first, second)
+
+
+@pytest.mark.usefixtures("held_spec")
+async def test_photos_of_one_call_are_accepted_or_refused_together(photo: bytes) -> None:
+    async with slow_decoder(photo, max_wait_seconds=PACE) as decoder:
+        many = asyncio.create_task(decoder.decode_all([photo] * 5, (SPEC, SPEC)))
+        await asyncio.sleep(0)
+        assert decoder.statistics() == (5, 1)
+        with pytest.raises(Overloaded):
+            await decoder.decode_all([photo] * 2, (SPEC,))
+        assert decoder.statistics() == (5, 1)
+        HeldSpec.free.set()
+        assert [len(views) for views in await many] == [2] * 5
+
+
+@pytest.mark.usefixtures("held_spec")
+async def test_a_task_counts_by_its_photos(photo: bytes) -> None:
+    async with slow_decoder(photo) as decoder:
+        work = asyncio.create_task(decoder.decode_then(len, [photo] * 4, (SPEC,)))
+        await asyncio.sleep(0)
+        assert decoder.statistics() == (4, 1)
+        HeldSpec.free.set()
+        assert await work == 4
+
+
+@pytest.mark.usefixtures("held_spec")
+async def test_the_rest_of_a_call_is_forgotten_once_one_of_its_photos_fails(photo: bytes) -> None:
+    async with ImageDecoder(threads=1) as decoder:
+        call = asyncio.create_task(decoder.decode_all([b"no photo", *[photo] * 3], (HeldSpec(32, 32),)))
+        with pytest.raises(ImageUnreadable) as failed:
+            await call
+        assert failed.value.place == 0
+        assert decoder.statistics().waiting == 0
+        HeldSpec.free.set()
+
+
+async def test_a_caller_who_leaves_the_queue_frees_its_place(photo: bytes, held_spec: HeldSpec) -> None:
+    async with ImageDecoder(threads=1, max_waiting=1) as decoder:
+        running = asyncio.create_task(decoder.decode(photo, held_spec))
+        (waiting,) = _start(decoder, photo, 1)
+        await asyncio.sleep(0)
+        assert decoder.statistics() == (1, 1)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        other = asyncio.create_task(decoder.decode(photo, SPEC))
+        HeldSpec.free.set()
+        await asyncio.gather(running, other)
 
 
 async def test_a_thread_is_taken_until_it_is_done_though_its_caller_left(

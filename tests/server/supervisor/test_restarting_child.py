@@ -58,7 +58,7 @@ def shell(script: str, lock: int, *, stop_signal: signal.Signals = signal.SIGTER
     return Program("shell", ("/bin/sh", "-c", script), {}, current(), lock, stop_signal)
 
 
-def at_start(program: Program) -> AbstractAsyncContextManager[None]:
+def at_start(program: Program) -> AbstractAsyncContextManager[object]:
     """Keep a program running while the server has not been ready yet."""
     return restarting_children([program], ready=asyncio.Event(), shutdown=ShutdownTimeout(10))
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import grpc
-import httpx
 import pytest
+from tests.support.callers import CALLERS, NOBODY, callers
 from tests.support.images import jpeg
 from tests.support.processes import HANG_GUARD_SECONDS, descendants, living, wait_until
 from tests.support.server_process import ServerProcess, ending
@@ -62,19 +62,13 @@ def half_a_request(server: ServerProcess) -> Iterator[HalfRequest]:
         yield HalfRequest(connection, body[100:])
 
 
-def ask_envoy(server: ServerProcess, path: str) -> httpx.Response:
-    transport = httpx.HTTPTransport(uds=str(server.folder / "envoy" / "admin.sock"))
-    with httpx.Client(transport=transport, base_url="http://envoy") as admin:
-        return admin.get(path)
-
-
 def active_requests(server: ServerProcess) -> int:
-    text = ask_envoy(server, "/stats?filter=^http.species.downstream_rq_active$").text
+    text = server.ask_envoy("/stats?filter=^http.species.downstream_rq_active$").text
     return int(text.rpartition(":")[2])
 
 
 def is_draining(server: ServerProcess) -> bool:
-    return bool(ask_envoy(server, "/server_info").json()["state"] == "DRAINING")
+    return bool(server.ask_envoy("/server_info").json()["state"] == "DRAINING")
 
 
 def test_a_request_that_runs_is_answered(server: ServerProcess) -> None:
@@ -102,6 +96,16 @@ def test_a_stream_that_runs_goes_on_to_its_end(server: ServerProcess) -> None:
         go_on.set()
         assert [row.id for row in rows] == ["after"]
     assert server.wait() == 0
+
+
+def test_under_constant_load_a_stop_answers_whom_it_has_accepted_and_takes_no_more(
+    server: ServerProcess,
+) -> None:
+    with callers(server) as answers:
+        wait_until(lambda: answers.total() > 2 * CALLERS, "answers")
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+    assert {status for status, _ in answers} == {200, NOBODY}
 
 
 def test_a_second_signal_hurries(server: ServerProcess) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import grpc
 import httpx
@@ -79,35 +79,19 @@ def calls_answered(server: ServerProcess) -> float:
     return sum(sample.value for sample in samples if (sample.name, sample.labels) == counted)
 
 
-def workers_as_envoy_sees_them(server: ServerProcess) -> list[dict[str, Any]]:
-    transport = httpx.HTTPTransport(uds=str(server.folder / "envoy" / "admin.sock"))
-    with httpx.Client(transport=transport) as admin:
-        clusters = admin.get("http://admin/clusters?format=json").json()["cluster_statuses"]
-    hosts: list[dict[str, Any]] = next(
-        one["host_statuses"] for one in clusters if one["name"] == "species_workers"
-    )
-    return hosts
-
-
-def calls_passed_on(server: ServerProcess) -> list[int]:
-    """Return how many calls Envoy has passed on to each worker."""
-    stats = (host["stats"] for host in workers_as_envoy_sees_them(server))
-    return [int(next(stat.get("value", 0) for stat in one if stat["name"] == "rq_total")) for one in stats]
-
-
 def test_the_requests_of_one_connection_reach_every_worker_and_add_up(server: ServerProcess) -> None:
     with httpx.Client(base_url=server.species, trust_env=False) as client:
 
         def every_worker_is_reached() -> bool:
             client.get("/")
-            return min(calls_passed_on(server)) > 0
+            return min(server.calls_answered_by_each()) > 0
 
         wait_until(every_worker_is_reached, "calls to every worker")
-        passed_on, answered = calls_passed_on(server), calls_answered(server)
+        passed_on, answered = server.calls_answered_by_each(), calls_answered(server)
         for _ in range(40):
             assert client.get("/").status_code == 200
 
-    each = [after - before for before, after in zip(passed_on, calls_passed_on(server), strict=True)]
+    each = [after - before for before, after in zip(passed_on, server.calls_answered_by_each(), strict=True)]
     assert len(each) == 2
     assert min(each) >= 5
     assert calls_answered(server) - answered == 40

@@ -15,7 +15,7 @@ from menagerie_server.apis.nsfw.batches import Batches
 from menagerie_server.apis.nsfw.description import Description
 from menagerie_server.apis.nsfw.errors import ERRORS
 from menagerie_server.apis.nsfw.hosting import Hosting, ImageUrls
-from menagerie_server.apis.nsfw.moderation import ImageModerator
+from menagerie_server.apis.nsfw.moderation import ImageModerator, Turns
 from menagerie_server.apis.nsfw.service import NsfwService, Parts
 from menagerie_server.apis.nsfw.statistics import Statistics
 from menagerie_server.apis.nsfw.upload import MAX_BYTES
@@ -59,7 +59,7 @@ class NsfwApi(ServedApi):
             self._hosting,
             self._statistics,
             frames=settings.max_frames,
-            at_once=at_once,
+            turns=Turns(at_once, resources.settings.max_wait_seconds),
         )
         parts = Parts(
             moderator=self._moderator,

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import structlog
-from tenacity import retry, retry_if_exception_type, wait_random_exponential
 
 from menagerie_inference.domains.nsfw import OPENCLIP_FALLBACK
 from menagerie_inference.errors import DeadlineExceeded, ImageError, ModelUnavailable, Overloaded
+from menagerie_inference.overload import WaitLimit, retry_overloaded
 from menagerie_server.apis.nsfw.errors import INITIALIZATION_FAILED, MODELS_FAILED, ModerationFailed
 from menagerie_server.interceptors.calls import DEADLINE
 from menagerie_server.readiness import State
@@ -47,8 +48,9 @@ class JudgedImage:
 class Turns:
     """Admits at most `at_once` images into memory; others wait on disk."""
 
-    def __init__(self, at_once: int) -> None:
+    def __init__(self, at_once: int, max_wait_seconds: float = math.inf) -> None:
         self._semaphore = asyncio.Semaphore(at_once)
+        self._wait_limit = WaitLimit(at_once, max_wait_seconds)
         self._waiting = 0
 
     @asynccontextmanager
@@ -59,19 +61,29 @@ class Turns:
             patient: whether to wait however many others do; such callers bound themselves.
 
         Raises:
-            Overloaded: `MAX_WAITING` images are waiting, and the caller is not patient.
+            Overloaded: the wait would be too long, or `MAX_WAITING` images are waiting, and the caller is not
+                patient.
         """
-        if self._waiting >= MAX_WAITING and not patient:
-            raise Overloaded(f"{self._waiting} images wait already")
+        if not patient:
+            self._check_room()
         self._waiting += 1
         try:
             await self._semaphore.acquire()
         finally:
             self._waiting -= 1
+        start = time.monotonic()
         try:
             yield
         finally:
+            self._wait_limit.measure(time.monotonic() - start)
             self._semaphore.release()
+
+    def _check_room(self) -> None:
+        if self._waiting >= MAX_WAITING:
+            raise Overloaded(f"{self._waiting} images wait already")
+        deadline = DEADLINE.get()
+        left = math.inf if deadline is None else deadline - asyncio.get_running_loop().time()
+        self._wait_limit.check(self._waiting, seconds_left=left)
 
 
 class ImageModerator:
@@ -85,14 +97,14 @@ class ImageModerator:
         statistics: Statistics,
         *,
         frames: int,
-        at_once: int,
+        turns: Turns,
     ) -> None:
         self._moderator = moderator
         self._pipeline = pipeline
         self._hosting = hosting
         self._statistics = statistics
         self._frames = frames
-        self._turns = Turns(at_once)
+        self._turns = turns
         self._slot = ""
 
     def get(self) -> Moderator:
@@ -153,7 +165,7 @@ class ImageModerator:
             _log.exception("an image was not classified")
             raise ModerationFailed(MODELS_FAILED) from error
 
-    @retry(retry=retry_if_exception_type(Overloaded), wait=wait_random_exponential(0.05, max=1.0))
+    @retry_overloaded
     async def _run_in_turn(self, moderator: Moderator, content: bytes) -> Moderation:
         return await self._run(moderator, content)
 

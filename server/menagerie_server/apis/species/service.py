@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from tenacity import retry, retry_if_exception_type, wait_random_exponential
-
 from menagerie.species.v1 import species_pb2 as pb
 from menagerie.species.v1 import species_pb2_grpc
 from menagerie_inference.concurrency import map_unordered
-from menagerie_inference.errors import ImageError, InferenceError, Overloaded
+from menagerie_inference.errors import ImageError, InferenceError
+from menagerie_inference.overload import retry_overloaded
 from menagerie_server.apis.species.converters import gemini_response, place_of, species_prediction
 from menagerie_server.apis.species.errors import ERRORS
 from menagerie_server.apis.species.photographs import Photograph
@@ -117,7 +116,7 @@ class SpeciesService(species_pb2_grpc.SpeciesServiceServicer):
             row.error = wire_error(error, ERRORS).text or str(error)
         return row
 
-    @retry(retry=retry_if_exception_type(Overloaded), wait=wait_random_exponential(0.05, max=1.0))
+    @retry_overloaded
     async def _identify_in_turn(self, photograph: Photograph, place: Place | None) -> SpeciesResult:
         """Identify a photograph, waiting where others' photographs fill the queue: a stream can wait."""
         return await self._identify(photograph, place)

@@ -53,7 +53,7 @@ class WhalesApi(ServedApi):
             self._edge,
             under_way=resources.cores + BEYOND_CORES,
         )
-        resources.jobs.add_sweep(Orphans(self._catalogue, resources.objects).remove)
+        resources.jobs.clean_up_with(Orphans(self._catalogue, resources.objects).remove, hourly=True)
         self._reembedding: Reembedding | None = None
         self._stack = AsyncExitStack()
 

@@ -8,10 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import structlog
-from tenacity import retry, retry_if_exception_type, wait_random_exponential
 
 from menagerie_inference.domains.whales import Describer, Detection, WhaleInterpreter, WhaleObserver
-from menagerie_inference.errors import Overloaded
+from menagerie_inference.overload import retry_overloaded
 from menagerie_server.store.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ class WhaleIdentifier:
             return detection
         return replace(detection, mask=await asyncio.to_thread(observation.cut_out))
 
-    @retry(retry=retry_if_exception_type(Overloaded), wait=wait_random_exponential(0.05, max=1.0))
+    @retry_overloaded
     async def identify_in_turn(self, name: str, data: bytes) -> Detection:
         """Answer about a photograph of a batch, without a mask; wait while the queues are full."""
         return await self._name(name, await self._pipeline.run(self._observer, (data,)))
@@ -83,7 +82,7 @@ class WhaleIdentifier:
         self._scores.count(detection)
         return detection
 
-    @retry(retry=retry_if_exception_type(Overloaded), wait=wait_random_exponential(0.05, max=1.0))
+    @retry_overloaded
     async def describe(self, data: bytes) -> NDArray[np.float32]:
         """Return the embedding of a photograph for the catalogue.
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from menagerie_server.jobs.cleanup import ORPHAN_SECONDS
+
 if TYPE_CHECKING:
     from menagerie_server.apis.whales.catalogue import Catalogue
     from menagerie_server.store.objects import Objects
@@ -30,7 +32,7 @@ class Orphans:
         self._catalogue = catalogue
         self._objects = objects
 
-    async def remove(self, older_than_seconds: float) -> None:
+    async def remove(self, older_than_seconds: float = ORPHAN_SECONDS) -> None:
         """Remove orphaned objects of at least this age.
 
         Args:

@@ -57,6 +57,28 @@ async def test_an_impatient_caller_is_refused_at_once_where_too_many_wait() -> N
     await asyncio.gather(*waiting)
 
 
+async def test_an_impatient_caller_who_would_wait_too_long_is_refused_at_once() -> None:
+    turns, end = Turns(1, max_wait_seconds=0.01), asyncio.Event()
+
+    async def hold(*, patient: bool) -> None:
+        async with turns(patient=patient):
+            await end.wait()
+
+    first = asyncio.create_task(hold(patient=False))
+    await asyncio.sleep(0.05)
+    end.set()
+    await first
+    end.clear()
+    waiting = [asyncio.create_task(hold(patient=False)) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await hold(patient=False)
+    waiting.append(asyncio.create_task(hold(patient=True)))
+    await asyncio.sleep(0)
+    end.set()
+    await asyncio.gather(*waiting)
+
+
 async def test_the_database_is_asked_and_timed(database: Database) -> None:
     health = await database_health(database)
     assert (health.connected, health.ping_success) == (True, True)

@@ -10,6 +10,7 @@ import structlog
 
 from menagerie_inference.errors import DeadlineExceeded, ImageDamaged, ImageUnreadable, Overloaded
 from menagerie_inference.image import InputSpec
+from menagerie_inference.overload import retry_overloaded
 from menagerie_server.apis.species.gemini.answers import Analysis, analyse
 from menagerie_server.apis.species.gemini.client import GeminiClient, Question
 from menagerie_server.apis.species.gemini.submission import read_submission, spool_for
@@ -105,9 +106,14 @@ class GeminiAnalyzer:
     async def _check(self, image: SubmittedImage) -> None:
         content = await asyncio.to_thread(image.file.read)
         try:
-            await self._decoder.decode(content, _THUMBNAIL)
+            await self._decode(content)
         except (ImageDamaged, ImageUnreadable) as error:
             raise InvalidRequest(UNDECODABLE) from error
+
+    @retry_overloaded
+    async def _decode(self, content: bytes) -> None:
+        """Decode an image, waiting while the server is busy: its upload has arrived."""
+        await self._decoder.decode(content, _THUMBNAIL)
 
     async def _answers(self, submission: Submission) -> list[Answer]:
         slots = asyncio.Semaphore(MAX_ASKED)
