@@ -254,7 +254,7 @@ def test_what_is_thrown_away_costs_no_memory(server: RunningServer, bodies: dict
         answers = [pool.submit(by_curl("--header", "expect:"), url, bodies[100]) for _ in range(8)]
         most = max(_sampled(processes, answers[-1].done))
     assert {answer.result()[0] for answer in answers} == {400}
-    assert most - before < 150 * MEGABYTE
+    assert most - before < 250 * MEGABYTE  # of 800 MB
 
 
 def _sampled(processes: list[psutil.Process], done: Callable[[], bool]) -> Iterator[int]:

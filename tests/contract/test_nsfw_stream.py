@@ -144,10 +144,14 @@ def test_the_total_is_what_the_caller_says_until_it_is_known(server: RunningServ
     caller = Caller(server.ports["nsfw"], "?total=7")
     caller.send("a.jpg", SMALL)
     assert caller.line()["progress"] == {"current": 1, "total": 7, "total_is_final": False}
-    caller.send("b.jpg", images.encode(images.drawing().resize((4000, 3000))))
+    # So large that the end has arrived before the last of them is classified.
+    large = images.encode(images.drawing().resize((4000, 3000)))
+    for name in ("b.jpg", "c.jpg", "d.jpg", "e.jpg"):
+        caller.send(name, large)
     caller.end()
-    assert caller.line()["progress"] == {"current": 2, "total": 2, "total_is_final": True}
+    *_, last = (caller.line() for _ in range(4))
     caller.close()
+    assert last["progress"] == {"current": 5, "total": 5, "total_is_final": True}
 
 
 def test_a_total_that_is_no_number(client: httpx.Client) -> None:
