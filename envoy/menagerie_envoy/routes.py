@@ -200,7 +200,7 @@ def _bodied(api: Api, edge: Edge, path: RestPath, verb: str) -> list[Json]:
     routes = [
         _too_long(listener, path.match(verb, EXPECTS_CONTINUE, announces(at_least=min(bound, largest) + 1))),
         _too_long(listener, path.match(verb, announces(at_least=bound + 1))),
-        without(waiting, CORS, GRPC_WEB, COMPRESSOR, DECOMPRESSOR, TRANSCODER, *spared),
+        without(waiting, DECOMPRESSOR, TRANSCODER, *spared),
     ]
     if method in uploaded - streamed:
         small = path.match(verb, announces(below=MAX_WHOLE_BYTES + 1), _absent("content-encoding"))

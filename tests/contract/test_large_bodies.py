@@ -205,7 +205,8 @@ def test_who_waits_is_told_to_go_on(server: RunningServer, way: str) -> None:
     port, prefix = (
         (server.ports["species"], "") if way == "own port" else (server.front_door_port, "/species")
     )
-    head = request("expect: 100-continue", "connection: close", length=len(body))
+    origin = "origin: https://reef.example"
+    head = request("expect: 100-continue", "connection: close", origin, length=len(body))
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall(head.replace(b" /", f" {prefix}/".encode(), 1))
         assert connection.recv(65536).startswith(b"HTTP/1.1 100 Continue\r\n")
@@ -213,6 +214,7 @@ def test_who_waits_is_told_to_go_on(server: RunningServer, way: str) -> None:
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 200 OK")
     assert b'"speciesnet"' in answer
+    assert answer.count(b"access-control-allow-origin: ") == 1
 
 
 @pytest.fixture(scope="module")

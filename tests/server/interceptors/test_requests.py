@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -125,6 +126,20 @@ async def send(
 async def test_over_rest_the_rest_of_a_refused_body_is_read() -> None:
     async with serving(Server(), limits()) as upload:
         assert await send(upload, 12, OVER_REST) == 12
+
+
+async def test_a_call_counts_until_the_rest_of_its_body_is_read() -> None:
+    async with serving(Server(), replace(limits(), calls=1)) as upload:
+        refused = upload(metadata=OVER_REST)
+        for piece in messages([bytes(MEBIBYTE)] * 8):
+            await refused.write(piece)
+        with pytest.raises(grpc.aio.AioRpcError) as another:
+            await upload(messages([b"a"]))
+        assert another.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        await refused.done_writing()
+        with pytest.raises(grpc.aio.AioRpcError):
+            await refused
+        assert (await upload(messages([b"a"]))).content_size == 1
 
 
 async def test_it_is_read_up_to_a_bound() -> None:
