@@ -175,7 +175,7 @@ def test_a_deep_folder(folder: Path) -> None:
 def test_a_full_disk_leaves_no_half_cluster(folder: Path) -> None:
     with small_disk(folder, mebibytes=256) as disk, ending(ServerProcess(folder / "data")) as server:
         disk.fill(leave_mebibytes=20)
-        assert re.search(r"it takes about 40 MiB, and its disk has (19|20) MiB left", refusal(server))
+        assert re.search(r"it takes about 40 MiB, and its disk has (1[0-9]|20) MiB left", refusal(server))
         assert not list(server.folder.glob("postgres*"))
 
         disk.free()
