@@ -23,6 +23,8 @@ from tests.support.folders import open_folder
 from tests.support.photos import PHOTOS
 from tests.support.server import running_server
 
+from menagerie_inference.domains.nsfw.faces import SOURCE
+
 if TYPE_CHECKING:
     from benchmarks.limit import Limit
     from tests.support.server import RunningServer
@@ -54,7 +56,8 @@ class Streamed:
 def rows(server: RunningServer, processes: Processes, images: int = IMAGES) -> list[Row]:
     """Return the rows of streams, and of one whose caller reads nothing before all is sent."""
     photo = four_hundred_kilobytes()
-    loop = PlainLoop(photo, threads=os.cpu_count() or 1, roles=ROLES)
+    # Faces are cut out of a larger view than any model takes.
+    loop = PlainLoop(photo, threads=os.cpu_count() or 1, roles=ROLES, others=(SOURCE,))
     asyncio.run(stream(server, processes, photo, WARM_UP_IMAGES))
     streamed, limits = [], [loop.run(images // TURNS)]
     for _ in range(TURNS):
