@@ -228,7 +228,7 @@ class Catalogue:
             At most `EF_SEARCH` matches, the nearest first.
         """
         version_id = await self._version()
-        async with self._database.transaction() as connection:
+        async with self._database.connection() as connection:
             rows = await vector_index.nearest(connection, version_id, embedding)
         return [Match(individual_id, species, similarity) for individual_id, species, similarity in rows]
 
