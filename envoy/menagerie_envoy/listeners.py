@@ -79,11 +79,12 @@ def continue_listener(api: Api, edge: Edge, descriptors: Descriptors) -> Json:
 
     The API's own listener hands those over that it lets in, and refuses the others before they send a body.
     """
-    return _listener(
-        continue_name(api),
-        replace(edge, access_log=False, certificate=None),
+    listener = _listener(
+        api.name,
+        replace(edge, certificate=None),
         address=InternalAddress(continue_name(api)),
         continues=True,
+        stat_prefix=continue_name(api),
         local_reply_config=local_replies(api),
         route_config={"virtual_hosts": continue_hosts(api, edge)},
         http_filters=continue_filters(api, edge, descriptors),
@@ -93,6 +94,8 @@ def continue_listener(api: Api, edge: Edge, descriptors: Descriptors) -> Json:
         max_request_headers_kb=MAX_HEADERS_KB + 2 * ADDED_HEADERS_KB,
         common_http_protocol_options=_common_options(edge, MAX_HEADERS + 2 * ADDED_HEADERS),
     )
+    # The log names the API, as for calls that do not wait.
+    return listener | {"name": continue_name(api)}
 
 
 def front_door(edge: Edge, descriptors: Descriptors) -> Json:
@@ -161,7 +164,6 @@ def _listener(
 ) -> Json:
     manager = typed(
         "http_connection_manager",
-        stat_prefix=name,
         server_header_transformation="PASS_THROUGH",
         # The caller's own request id is kept, and every answer carries it: Envoy's own errors, too.
         preserve_external_request_id=True,
@@ -182,7 +184,7 @@ def _listener(
         # Envoy says 100 Continue before it has looked for a route; elsewhere a refusal comes first.
         proxy_100_continue=not continues,
         **_traces(edge),
-        **more,
+        **{"stat_prefix": name, **more},
     )
     chain: Json = {
         "name": name,

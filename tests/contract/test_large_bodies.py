@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import http.client
 import io
+import json
 import shutil
 import socket
 import subprocess
@@ -25,7 +26,7 @@ import requests
 from tests.support import images
 from tests.support.folders import open_folder
 from tests.support.photos import PHOTOS
-from tests.support.processes import descendants
+from tests.support.processes import descendants, wait_until
 from tests.support.server import running_server
 
 if TYPE_CHECKING:
@@ -206,7 +207,9 @@ def test_who_waits_is_told_to_go_on(server: RunningServer, way: str) -> None:
         (server.ports["species"], "") if way == "own port" else (server.front_door_port, "/species")
     )
     origin = "origin: https://reef.example"
-    head = request("expect: 100-continue", "connection: close", origin, length=len(body))
+    request_id = f"waits-at-the-{way.replace(' ', '-')}"
+    fields = ("expect: 100-continue", "connection: close", origin, f"x-request-id: {request_id}")
+    head = request(*fields, length=len(body))
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall(head.replace(b" /", f" {prefix}/".encode(), 1))
         assert connection.recv(65536).startswith(b"HTTP/1.1 100 Continue\r\n")
@@ -215,6 +218,15 @@ def test_who_waits_is_told_to_go_on(server: RunningServer, way: str) -> None:
     assert answer.startswith(b"HTTP/1.1 200 OK")
     assert b'"speciesnet"' in answer
     assert answer.count(b"access-control-allow-origin: ") == 1
+    # Once in a log of what reached a worker, as the API's own.
+    wait_until(lambda: logged(server, request_id, server.worker()) == ["species"], "the request's line")
+
+
+def logged(server: RunningServer, request_id: str, worker: str) -> list[str]:
+    """Return the listeners that logged a request as passed to a worker."""
+    lines = (line for line in server.log.read_text("utf-8").splitlines() if request_id in line)
+    requests = (json.loads(line) for line in lines if '"event":"request"' in line)
+    return [line["listener"] for line in requests if line["worker"] == worker]
 
 
 @pytest.fixture(scope="module")
