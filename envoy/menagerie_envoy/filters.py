@@ -85,13 +85,8 @@ def api_filters(api: Api, edge: Edge, descriptors: Descriptors) -> list[Json]:
         http_filter("grpc_web"),
         _compressor(),
         *optional,
-        *_body_filters(api, edge, descriptors),
+        *body_filters(api, edge, descriptors),
     ]
-
-
-def continue_filters(api: Api, edge: Edge, descriptors: Descriptors) -> list[Json]:
-    """Return the filters that are left for who was let in, and then told to go on."""
-    return _body_filters(api, edge, descriptors)
 
 
 def front_door_filters(system: Api, descriptors: Descriptors) -> list[Json]:
@@ -99,7 +94,8 @@ def front_door_filters(system: Api, descriptors: Descriptors) -> list[Json]:
     return [_headers({}), _error_filter(system), _transcoder(system, descriptors.whole), _router()]
 
 
-def _body_filters(api: Api, edge: Edge, descriptors: Descriptors) -> list[Json]:
+def body_filters(api: Api, edge: Edge, descriptors: Descriptors) -> list[Json]:
+    """Return the filters that a request passes once it is let in, from its body on."""
     streaming = _transcoder(api, descriptors.streamed) | {"name": STREAMING_TRANSCODER, "disabled": True}
     return [
         _decompressor(),

@@ -10,7 +10,7 @@ from menagerie_envoy.apis import SYSTEM, Api
 from menagerie_envoy.clusters import COLLECTOR, listener_cluster, workers
 from menagerie_envoy.clusters import continue_listener as continue_name
 from menagerie_envoy.edge import InternalAddress
-from menagerie_envoy.filters import TRANSCODER, api_filters, continue_filters, disabled, front_door_filters
+from menagerie_envoy.filters import TRANSCODER, api_filters, body_filters, disabled, front_door_filters
 from menagerie_envoy.front_page import front_page_routes
 from menagerie_envoy.pages import MAX_FILE_BYTES
 from menagerie_envoy.replies import front_door_replies, local_replies
@@ -87,7 +87,7 @@ def continue_listener(api: Api, edge: Edge, descriptors: Descriptors) -> Json:
         stat_prefix=continue_name(api),
         local_reply_config=local_replies(api),
         route_config={"virtual_hosts": continue_hosts(api, edge)},
-        http_filters=continue_filters(api, edge, descriptors),
+        http_filters=body_filters(api, edge, descriptors),
         # Nobody else calls it: the last address is the one that the API's listener added.
         xff_num_trusted_hops=1,
         use_remote_address=False,

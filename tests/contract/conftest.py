@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import grpc
 import httpx
 import pytest
 import pytest_asyncio
+from playwright.sync_api import sync_playwright
 from tests.support.folders import open_folder
+from tests.support.missing import miss
 from tests.support.server import running_server
 
 from menagerie.species.v1 import species_pb2_grpc
@@ -16,9 +19,15 @@ from menagerie.species.v1 import species_pb2_grpc
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from playwright.sync_api import Browser
     from tests.support.server import RunningServer
 
 IDLE_SECONDS = 3
+
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+]
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +37,16 @@ def server() -> Iterator[RunningServer]:
         running_server(folder / "data", MENAGERIE_IDLE_SECONDS=str(IDLE_SECONDS)) as server,
     ):
         yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or miss("chromium is not installed")
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=chromium, args=FLAGS) as browser,
+    ):
+        yield browser
 
 
 @pytest.fixture

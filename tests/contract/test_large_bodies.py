@@ -25,6 +25,7 @@ import pytest
 import requests
 from tests.support import images
 from tests.support.folders import open_folder
+from tests.support.missing import miss
 from tests.support.photos import PHOTOS
 from tests.support.processes import descendants, wait_until
 from tests.support.server import running_server
@@ -126,7 +127,7 @@ def by_curl(*flags: str) -> Client:
 def _printed(program: str, *arguments: str) -> Answer:
     """Run a program that prints the body and, on the last line, the status."""
     if shutil.which(program) is None:
-        pytest.skip(f"{program} is not installed")
+        miss(f"{program} is not installed")
     result = subprocess.run([program, *arguments], capture_output=True, text=True, check=True)
     text, _, status = result.stdout.rpartition("\n")
     return int(status), text

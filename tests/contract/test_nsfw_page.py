@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from tests.contract.cases.nsfw import PERSON
-from tests.contract.test_pages import FLAGS, KEEP_VIOLATIONS
+from tests.contract.test_pages import KEEP_VIOLATIONS
 from tests.support import images
-from tests.support.missing import miss
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,16 +21,6 @@ MILLISECONDS = 30_000
 SCENE: FilePayload = {"name": "scene.jpg", "mimeType": "image/jpeg", "buffer": images.jpeg()}
 DAMAGED: FilePayload = {"name": "damaged.jpg", "mimeType": "image/jpeg", "buffer": images.damaged_jpeg()}
 WOMAN: FilePayload = {"name": PERSON.name, "mimeType": "image/jpeg", "buffer": PERSON.content}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or miss("chromium is not installed")
-    with (
-        sync_playwright() as playwright,
-        playwright.chromium.launch(executable_path=chromium, args=FLAGS) as browser,
-    ):
-        yield browser
 
 
 @pytest.fixture(params=["own port", "front door"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +11,8 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from tests.support.folders import open_folder
-from tests.support.missing import miss
 from tests.support.photos import FOLDER, PHOTOS
 from tests.support.server import running_server
 
@@ -32,10 +30,6 @@ if TYPE_CHECKING:
     from menagerie_envoy import Api
 
 PROTO = Path(__file__).parents[2] / "proto"
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
-]
 FRIEND, STRANGER = "http://friend.localhost", "http://stranger.localhost"
 
 NOT_SERVED = "the server responded with a status of 501"
@@ -62,16 +56,6 @@ def server() -> Iterator[RunningServer]:
         ) as server,
     ):
         yield server
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or miss("chromium is not installed")
-    with (
-        sync_playwright() as playwright,
-        playwright.chromium.launch(executable_path=chromium, args=FLAGS) as browser,
-    ):
-        yield browser
 
 
 @dataclass
